@@ -1,1 +1,7 @@
+//! What the gateway and the workers must agree on, or do alike, and nothing else.
 
+pub mod envelope;
+pub mod ids;
+pub mod queue;
+pub mod shard;
+pub mod subject;
