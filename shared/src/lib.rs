@@ -5,3 +5,10 @@ pub mod ids;
 pub mod queue;
 pub mod shard;
 pub mod subject;
+pub mod trace_context;
+
+pub mod args;
+pub mod health;
+pub mod shutdown;
+pub mod telemetry;
+pub mod tls;

@@ -1,3 +1,4 @@
 //! Queue in, Telegram calls out.
 
 pub mod store;
+pub mod telegram;
