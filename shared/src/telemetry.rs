@@ -100,3 +100,9 @@ fn resource(service: &'static str) -> Resource {
     let ours = ours.into_iter().filter(|attribute| !(named && attribute.key.as_str() == "service.name"));
     Resource::builder().with_attributes(ours).build()
 }
+
+/// An error with its causes; its own text never repeats them.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(error.source(), |cause| cause.source())
+        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

@@ -84,10 +84,14 @@ fn load_dotenv(command: &Command) -> Result<(), BadSetting> {
 /// The text of a `.env` without the lines that cannot be read. Such a line matters only if it is one of our settings: the file may be
 /// another program's too.
 fn readable(text: &str, command: &Command) -> Result<String, BadSetting> {
+    let broken = |line: &str| dotenvy::from_read_iter(line.as_bytes()).any(|read| read.is_err());
     let mut kept = text.trim_start_matches('\u{feff}').to_owned();
-    for line in dotenvy::from_read_iter(text.as_bytes()) {
-        // Not the error's own text: it holds the line, and with it perhaps a secret.
-        let Err(dotenvy::Error::LineParse(line, _)) = line else { continue };
+    for read in dotenvy::from_read_iter(text.as_bytes()) {
+        // The error holds a part of the line. It is not shown: it may be a secret.
+        let Err(dotenvy::Error::LineParse(part, _)) = read else { continue };
+        let Some(line) = kept.lines().find(|line| line.contains(&part) && broken(line)).map(str::to_owned) else {
+            continue;
+        };
         let name = line.split('=').next().unwrap_or_default().trim().trim_start_matches("export ");
         if find(command, &|arg| arg.get_env().is_some_and(|env| env == name)).is_some() {
             return Err(BadSetting(format!("{name} cannot be read from .env: put its value in quotes.")));

@@ -68,7 +68,7 @@ mod tests {
         registry.register("calls", "Calls made", calls);
         registry.register("open", "Open now", Gauge::<i64>::default());
         registry.register("build", "What runs", Info::new(vec![("version", "1")]));
-        let waited = HistogramWithExemplars::new([0.5]);
+        let waited = HistogramWithExemplars::new([0.5].into_iter());
         waited.observe(0.25, Some(vec![("trace_id", "abc")]), None);
         registry.register_with_unit("waited", "Waited", Unit::Seconds, waited);
         let mut text = String::new();
