@@ -131,6 +131,15 @@ impl Store {
         self.row(self.select("mute", " WHERE id = $1").bind(id)).await?.as_ref().map(read).transpose()
     }
 
+    /// The latest mute of a person in a group, open or closed.
+    ///
+    /// # Errors
+    /// The database is not available, or the row cannot be read.
+    pub async fn last_mute(&self, group: ChatId, user: UserId) -> Result<Option<Mute>, StoreError> {
+        let sql = self.select("last_mute", " WHERE group_id = $1 AND user_id = $2 ORDER BY id DESC LIMIT 1");
+        self.row(sql.bind(group).bind(user)).await?.as_ref().map(read).transpose()
+    }
+
     /// Moves a mute on, if it is in one of the states `from`; says whether it did. Closing notes when and why. The tasks are written with
     /// the change, and only with it.
     ///

@@ -144,6 +144,18 @@ impl Store {
         .await
     }
 
+    /// These were not sent after all: as if sending had not begun.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], or the database is not available.
+    pub async fn warning_wanted(&self, epoch: Epoch, ids: &[i64]) -> Result<(), StoreError> {
+        self.change_warnings(epoch, ids, &[], |tx| {
+            tx.sql("warning_wanted", "UPDATE warnings SET state = 'wanted', attempts = attempts - 1")
+                .push(" WHERE state = 'sending' AND id IN ")
+        })
+        .await
+    }
+
     /// These are carried by this message. One that was closed meanwhile stays closed but knows its message, so that it can be removed. The
     /// tasks are written in any case, since the message stands in any case.
     ///
