@@ -1,1 +1,3 @@
+//! Queue in, Telegram calls out.
 
+pub mod telegram;

@@ -1,0 +1,117 @@
+//! What the Telegram client counts. Registered by the worker's metrics; ids never become labels.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use super::budget::{Ask, Class, Priority};
+use super::error::Error;
+
+/// Counts of calls, errors and waits.
+#[derive(Clone, Debug)]
+pub struct TelegramMetrics {
+    calls: Family<MethodLabel, Counter>,
+    errors: Family<ErrorLabels, Counter>,
+    durations: Family<MethodLabel, Histogram, fn() -> Histogram>,
+    delays: Family<TurnLabels, Counter>,
+    waits: Family<TurnLabels, Histogram, fn() -> Histogram>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct MethodLabel {
+    method: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ErrorLabels {
+    method: String,
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TurnLabels {
+    class: &'static str,
+    priority: &'static str,
+}
+
+/// From a nearby server's answer to the client's time-out; 8 s is as long as Telegram hides a flood.
+const CALL_BUCKETS_S: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 20.0];
+/// 0.1 and 0.5 are what the first two priorities are promised.
+const WAIT_BUCKETS_S: [f64; 9] = [0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0];
+
+impl Default for TelegramMetrics {
+    fn default() -> Self {
+        Self {
+            calls: Family::default(),
+            errors: Family::default(),
+            durations: Family::new_with_constructor(|| Histogram::new(CALL_BUCKETS_S)),
+            delays: Family::default(),
+            waits: Family::new_with_constructor(|| Histogram::new(WAIT_BUCKETS_S)),
+        }
+    }
+}
+
+impl TelegramMetrics {
+    /// Adds all of them to what `/metrics` shows.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register("api_calls", "Requests made to the Bot API, repeated ones each time", self.calls.clone());
+        registry.register(
+            "api_errors",
+            "Requests to the Bot API that failed, by kind; what is expected, such as a message already deleted, is none",
+            self.errors.clone(),
+        );
+        registry.register(
+            "api_call_duration_seconds",
+            "Time from a request to the Bot API to its answer or failure",
+            self.durations.clone(),
+        );
+        registry.register(
+            "bot_rate_limit_delays",
+            "Calls that had to wait, or messages that were put off, for the budget or for Telegram's 429",
+            self.delays.clone(),
+        );
+        registry.register(
+            "bot_rate_limit_wait_seconds",
+            "How long deletes, restrictions and questions waited for their turn",
+            self.waits.clone(),
+        );
+    }
+
+    pub(super) fn called(&self, method: &str, took: Duration, error: Option<&Error>) {
+        let label = MethodLabel { method: method.to_owned() };
+        self.calls.get_or_create(&label).inc();
+        self.durations.get_or_create(&label).observe(took.as_secs_f64());
+        if let Some(error) = error.filter(|error| !error.is_expected()) {
+            let method = label.method;
+            self.errors.get_or_create(&ErrorLabels { method, kind: error.code() }).inc();
+        }
+    }
+
+    pub(super) fn waited(&self, ask: &Ask, wait: Duration) {
+        self.waits.get_or_create(&turn(ask)).observe(wait.as_secs_f64());
+    }
+
+    pub(super) fn delayed(&self, ask: &Ask) {
+        self.delays.get_or_create(&turn(ask)).inc();
+    }
+}
+
+fn turn(ask: &Ask) -> TurnLabels {
+    TurnLabels {
+        class: match ask.class {
+            Class::Send => "send",
+            Class::Broadcast => "broadcast",
+            Class::Moderate => "moderate",
+            Class::Read => "read",
+        },
+        priority: match ask.priority {
+            Priority::P0 => "p0",
+            Priority::P1 => "p1",
+            Priority::P2 => "p2",
+        },
+    }
+}
