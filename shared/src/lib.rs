@@ -1,5 +1,6 @@
 //! What the gateway and the workers must agree on, or do alike, and nothing else.
 
+pub mod clock;
 pub mod envelope;
 pub mod ids;
 pub mod queue;
