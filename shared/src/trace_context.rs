@@ -52,6 +52,13 @@ pub fn trace_id() -> String {
     if span.is_valid() { span.trace_id().to_string() } else { String::new() }
 }
 
+/// The trace of the current span if it is being kept: what an exemplar may point to.
+pub fn sampled_trace_id() -> Option<String> {
+    let context = Span::current().context();
+    let span = context.span().span_context().clone();
+    (span.is_valid() && span.is_sampled()).then(|| span.trace_id().to_string())
+}
+
 struct Written<'a>(&'a mut Vec<(String, String)>);
 
 impl Injector for Written<'_> {

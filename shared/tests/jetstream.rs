@@ -23,7 +23,7 @@ use shared::{
     shard::{Shard, Shards},
     subject,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// A server of a test's own; killed when dropped.
 struct Server {
@@ -78,16 +78,15 @@ fn free_port() -> u16 {
 }
 
 fn spawn(folder: &std::path::Path, port: u16) -> Child {
-    static BINARY: OnceLock<String> = OnceLock::new();
-    #[expect(clippy::disallowed_methods, reason = "where the server is is the machine's setting, not the program's")]
-    let binary = BINARY.get_or_init(|| env::var("NATS_SERVER_BIN").unwrap_or_else(|_| "nats-server".to_owned()));
+    static BINARY: OnceLock<std::ffi::OsString> = OnceLock::new();
+    let binary = BINARY.get_or_init(|| env::var_os("NATS_SERVER_BIN").unwrap_or_else(|| "nats-server".into()));
     Command::new(binary)
         .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"])
         .arg(folder)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap_or_else(|error| panic!("{binary} does not start ({error}): set NATS_SERVER_BIN"))
+        .unwrap_or_else(|error| panic!("{binary:?} does not start ({error}): set NATS_SERVER_BIN"))
 }
 
 async fn connect(config: &JetStreamConfig) -> JetStream {
@@ -351,7 +350,7 @@ async fn it_waits_for_the_server_and_outlives_its_death() {
     let stopped = CancellationToken::new();
     stopped.cancel();
     assert!(matches!(JetStream::connect(&config, &stopped).await, Err(ConnectError::Stopped)));
-    let waiting = tokio::spawn({
+    let waiting = TaskTracker::new().spawn({
         let config = config.clone();
         async move { connect(&config).await }
     });

@@ -6,6 +6,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use tokio_util::task::TaskTracker;
+
 use super::*;
 
 /// One request over a new connection: the status line's code and everything after the headers.
@@ -29,11 +31,11 @@ async fn the_admin_port_says_how_things_are() {
     let admin = Admin::new(registry, readiness.clone(), Some(auth))
         .check("nats", async || Ok(()))
         .check("redis", async || Err("connection refused".to_owned()))
-        .check("postgres", || std::future::pending());
+        .check("postgres", std::future::pending);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let done = CancellationToken::new();
-    let server = tokio::spawn(admin.serve(listener, done.clone()));
+    let server = TaskTracker::new().spawn(admin.serve(listener, done.clone()));
 
     assert_eq!(get(address, "/livez", "").await.0, 200);
     let (code, _, why) = get(address, "/readyz", "").await;

@@ -4,6 +4,8 @@ use std::{
     sync::Mutex,
 };
 
+use tokio_util::task::TaskTracker;
+
 use super::*;
 use crate::{
     envelope::{RoutingKey, Source},
@@ -109,7 +111,7 @@ async fn what_is_stored_comes_in_order_and_stays_until_acked() {
     // A row that comes while the reader waits wakes it.
     let second = deliveries.next().await.expect("a second").expect("a delivery");
     assert_eq!(second.delivered, 2);
-    let waiting = tokio::spawn(async move { deliveries.next().await });
+    let waiting = TaskTracker::new().spawn(async move { deliveries.next().await });
     tokio::task::yield_now().await;
     queue.publish(&update(3)).await.expect("stored");
     let third = waiting.await.expect("no panic").expect("a third").expect("a delivery");
@@ -128,7 +130,7 @@ async fn a_new_period_ends_the_one_before() {
     let queue = InProcess::open(Memory::default(), one_shard(), 100).await.expect("an open queue");
     let old = queue.take(Shard(0), "me").await.expect("an answer").expect("granted");
     let mut deliveries = queue.open(&old).await.expect("deliveries");
-    let waiting = tokio::spawn(async move { (deliveries.next().await, deliveries.next().await) });
+    let waiting = TaskTracker::new().spawn(async move { (deliveries.next().await, deliveries.next().await) });
     tokio::task::yield_now().await;
     let new = queue.take(Shard(0), "me").await.expect("an answer").expect("granted");
     let mut deliveries = queue.open(&new).await.expect("deliveries");
