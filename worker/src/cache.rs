@@ -6,17 +6,17 @@ use std::{hash::Hash, time::Duration};
 
 use moka::{Expiry, future::Cache as Memory, ops::compute::Op};
 
-pub use self::redis::{Redis, RedisConfig, RedisError};
+pub(crate) use self::redis::{Redis, RedisConfig};
 use crate::metrics::CacheMetrics;
 
 /// What an entry is filed under.
-pub trait Key: Clone + Eq + Hash + Send + Sync + 'static {
+pub(crate) trait Key: Clone + Eq + Hash + Send + Sync + 'static {
     /// Its name in Redis, the same in every version of the program that shares one.
     fn name(&self) -> String;
 }
 
 /// What is kept: it knows when it was true and until when it may be used.
-pub trait Value: Clone + Send + Sync + 'static {
+pub(crate) trait Value: Clone + Send + Sync + 'static {
     /// Milliseconds since the Unix epoch. An older value never overwrites a newer one.
     fn as_of_ms(&self) -> i64;
     /// Milliseconds since the Unix epoch.
@@ -28,7 +28,7 @@ pub trait Value: Clone + Send + Sync + 'static {
 
 /// Both levels, or only the first where there is no Redis.
 #[derive(Clone)]
-pub struct Cache<K: Key, V: Value> {
+pub(crate) struct Cache<K: Key, V: Value> {
     memory: Memory<K, V>,
     redis: Option<Redis>,
     metrics: CacheMetrics,
@@ -36,13 +36,13 @@ pub struct Cache<K: Key, V: Value> {
 
 impl<K: Key, V: Value> Cache<K, V> {
     /// `capacity` counts entries. More saves calls to Telegram and costs some 150 bytes each.
-    pub fn new(capacity: u64, redis: Option<Redis>, metrics: CacheMetrics) -> Self {
+    pub(crate) fn new(capacity: u64, redis: Option<Redis>, metrics: CacheMetrics) -> Self {
         let memory = Memory::builder().max_capacity(capacity).expire_after(AsDated).build();
         Self { memory, redis, metrics }
     }
 
     /// The value, if it is known and may still be used.
-    pub async fn get(&self, key: &K) -> Option<V> {
+    pub(crate) async fn get(&self, key: &K) -> Option<V> {
         if let Some(value) = self.memory.get(key).await {
             self.metrics.memory_hits.inc();
             return Some(value);
@@ -57,7 +57,7 @@ impl<K: Key, V: Value> Cache<K, V> {
     }
 
     /// Writes through to both levels, unless a newer value is there.
-    pub async fn put(&self, key: &K, value: &V) {
+    pub(crate) async fn put(&self, key: &K, value: &V) {
         self.remember(key, value).await;
         let left = u64::try_from(value.expires_ms() - shared::clock::now_ms()).unwrap_or(0);
         if let (Some(redis), true) = (&self.redis, left > 0) {
@@ -73,15 +73,6 @@ impl<K: Key, V: Value> Cache<K, V> {
                 std::future::ready(if newer { Op::Put(value.clone()) } else { Op::Nop })
             })
             .await;
-    }
-
-    /// How many entries the memory holds, about.
-    pub fn len(&self) -> u64 {
-        self.memory.entry_count()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

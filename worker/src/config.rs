@@ -6,7 +6,10 @@ use clap::{Args, Parser, Subcommand};
 use secrecy::{ExposeSecret as _, SecretString};
 use shared::{args, shard::Shards};
 
-use crate::{store::{StoreConfig, url::DatabaseUrl}, telegram::budget::LimiterConfig};
+use crate::{
+    store::{StoreConfig, url::DatabaseUrl},
+    telegram::budget::LimiterConfig,
+};
 
 /// Takes updates from the queue, decides, and calls Telegram. Run as many as you like: they share the work.
 #[derive(Parser, Clone, Debug)]
@@ -99,10 +102,10 @@ pub struct Limits {
     #[arg(long, env = "LIMIT_SEND_PER_GROUP_PER_MIN", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit_send_per_group_per_min: u32,
     /// Questions a second (who is a member of what). Telegram names no limit; some dozens a second are known to pass.
-    #[arg(long, env = "LIMIT_READ_PER_S", default_value_t = LimiterConfig::default().read_per_s, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "LIMIT_READ_PER_S", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit_read_per_s: u32,
     /// Deletions and mutes a second. Telegram names no limit.
-    #[arg(long, env = "LIMIT_MODERATE_PER_S", default_value_t = LimiterConfig::default().moderate_per_s, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "LIMIT_MODERATE_PER_S", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit_moderate_per_s: u32,
     /// Messages a second of a broadcast.
     #[arg(long, env = "LIMIT_BROADCAST_PER_S", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]

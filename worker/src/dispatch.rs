@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Everything handlers may be given.
-pub struct Dispatch {
+pub(crate) struct Dispatch {
     pub bot: BotId,
     pub reader: Reader,
     pub groups: Groups,
@@ -84,14 +84,14 @@ impl Dispatch {
                 ("ignored", Ok(()))
             }
             Event::Press(press) => {
-                let pressed = button::on_press(&self.bench(), fence, press, age(&job.envelope));
+                let bench = self.bench();
+                let pressed = button::on_press(&bench, fence, press, age(&job.envelope));
                 let outcome = pressed.instrument(job.span.clone()).await;
                 self.metrics.verified("press", &job.envelope);
                 ("button", outcome)
             }
             Event::Member(change) => {
-                let changed =
-                    member::on_change(&self.groups, &self.membership, &self.enforcer, &self.store, change);
+                let changed = member::on_change(&self.groups, &self.membership, &self.enforcer, &self.store, change);
                 ("member", changed.instrument(job.span.clone()).await)
             }
             Event::Task(task) => {
@@ -161,7 +161,9 @@ impl Dispatch {
         let disposition = disposition(&err);
         self.metrics.failed(handler, &err);
         match &disposition {
-            Disposition::Abandon => tracing::debug!(handler, error = &err as &dyn std::error::Error, "left for the shard's next owner"),
+            Disposition::Abandon => {
+                tracing::debug!(handler, error = &err as &dyn std::error::Error, "left for the shard's next owner")
+            }
             _ => tracing::warn!(handler, error = &err as &dyn std::error::Error, "not finished; trying again"),
         }
         disposition

@@ -22,15 +22,17 @@ use crate::{
         mutes::{Mute, MuteState},
         tasks::NewTask,
     },
-    telegram::{Telegram, budget::Priority, error::Error, message::Outgoing, permissions::Permissions, sending::Occasion},
+    telegram::{
+        Telegram, budget::Priority, error::Error, message::Outgoing, permissions::Permissions, sending::Occasion,
+    },
     timers::Bell,
 };
 
-pub use release::Released;
+pub(crate) use release::Released;
 
 /// Acts on people and messages. Checks the fence before every effect.
 #[derive(Clone)]
-pub struct Enforcer {
+pub(crate) struct Enforcer {
     store: Store,
     telegram: Telegram,
     groups: Groups,
@@ -40,7 +42,7 @@ pub struct Enforcer {
 
 /// One person's offence in a batch of messages.
 #[derive(Clone, Debug)]
-pub struct Offender {
+pub(crate) struct Offender {
     pub user: UserId,
     pub name: String,
     pub messages: Vec<MessageId>,
@@ -60,11 +62,11 @@ const SHORTEST_MUTE_S: i64 = 60;
 const TIDY_AFTER: Duration = Duration::from_secs(60);
 
 impl Enforcer {
-    pub fn new(store: Store, telegram: Telegram, groups: Groups, membership: Membership, bell: Bell) -> Self {
+    pub(crate) fn new(store: Store, telegram: Telegram, groups: Groups, membership: Membership, bell: Bell) -> Self {
         Self { store, telegram, groups, membership, bell }
     }
 
-    pub fn bell(&self) -> &Bell {
+    pub(crate) fn bell(&self) -> &Bell {
         &self.bell
     }
 
@@ -72,7 +74,7 @@ impl Enforcer {
     ///
     /// # Errors
     /// Something is away, or the shard is not ours any more. Repeating goes on where this stopped.
-    pub async fn punish(
+    pub(crate) async fn punish(
         &self,
         fence: &Fence,
         group: ChatId,
@@ -167,14 +169,23 @@ impl Enforcer {
                 self.unwarn(fence, mute.group, mute.user).await
             }
             Err(err) if is_refusal(&err) => {
-                tracing::warn!(chat.id = mute.group.0, user.id = mute.user.0, error = &err as &dyn std::error::Error, "may not mute");
+                tracing::warn!(
+                    chat.id = mute.group.0,
+                    user.id = mute.user.0,
+                    error = &err as &dyn std::error::Error,
+                    "may not mute"
+                );
                 self.close(fence, mute.id, err.code()).await
             }
             Err(err) => Err(err.into()),
         }
     }
 
-    async fn close(&self, fence: &Fence, mute: i64, why: &str) -> Result<(), HandlerError> {
+    /// Ends a record without touching the person.
+    ///
+    /// # Errors
+    /// The database is away, or the shard is not ours any more.
+    pub(crate) async fn close(&self, fence: &Fence, mute: i64, why: &str) -> Result<(), HandlerError> {
         let open = [MuteState::Pending, MuteState::Active, MuteState::Releasing];
         self.store.set_mute_state(fence.into(), mute, &open, MuteState::Closed, Some(why), &[]).await?;
         Ok(())
@@ -190,7 +201,7 @@ impl Enforcer {
     ///
     /// # Errors
     /// Telegram or the database is away. Repeating may say it twice.
-    pub async fn say(
+    pub(crate) async fn say(
         &self,
         fence: &Fence,
         chat: ChatId,
@@ -230,7 +241,7 @@ impl Enforcer {
     ///
     /// # Errors
     /// The database is away.
-    pub async fn later(&self, chat: ChatId, what: &Task, after: Duration) -> Result<(), HandlerError> {
+    pub(crate) async fn later(&self, chat: ChatId, what: &Task, after: Duration) -> Result<(), HandlerError> {
         let rows = self.store.add_tasks(&[task(chat, what, after)]).await?;
         self.bell.ring(rows.iter().map(|row| row.shard));
         Ok(())
@@ -238,7 +249,7 @@ impl Enforcer {
 }
 
 /// A due row for a task.
-pub fn task(chat: ChatId, what: &Task, after: Duration) -> NewTask {
+pub(crate) fn task(chat: ChatId, what: &Task, after: Duration) -> NewTask {
     NewTask {
         chat,
         key: what.key(),

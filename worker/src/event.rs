@@ -5,11 +5,11 @@ mod read;
 use serde::{Deserialize, Serialize};
 use shared::ids::{ChannelId, ChatId, MessageId, UserId};
 
-pub use read::{Reader, Unreadable};
+pub(crate) use read::Reader;
 
 /// One update or task, sorted by who handles it.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Event {
+pub(crate) enum Event {
     Message(Box<MessagePosted>),
     Press(Box<ButtonPressed>),
     Member(Box<MemberChanged>),
@@ -20,7 +20,7 @@ pub enum Event {
 
 /// A message or post, new or edited. Its text is not kept: nothing may log it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct MessagePosted {
+pub(crate) struct MessagePosted {
     pub chat: Chat,
     pub message: MessageId,
     /// When it was written or last edited, Unix seconds.
@@ -35,14 +35,14 @@ pub struct MessagePosted {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chat {
+pub(crate) struct Chat {
     pub id: ChatId,
     pub kind: ChatKind,
     pub title: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChatKind {
+pub(crate) enum ChatKind {
     Private,
     Group,
     Supergroup,
@@ -52,7 +52,7 @@ pub enum ChatKind {
 
 /// Who wrote a message, by what the rule may do to them (telegram.md 4.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Author {
+pub(crate) enum Author {
     Person(Person),
     /// A person who writes as a channel: there is no user to mute.
     Channel(ChannelId),
@@ -63,7 +63,7 @@ pub enum Author {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Person {
+pub(crate) struct Person {
     pub id: UserId,
     /// First and last name, as they chose them: hostile text.
     pub name: String,
@@ -72,14 +72,14 @@ pub struct Person {
 
 /// `/name args`, addressed to this bot or to nobody.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Command {
+pub(crate) struct Command {
     pub name: String,
     pub args: String,
 }
 
 /// Somebody pressed a button under a message of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ButtonPressed {
+pub(crate) struct ButtonPressed {
     pub query: String,
     pub by: Person,
     pub chat: ChatId,
@@ -92,7 +92,7 @@ pub struct ButtonPressed {
 
 /// Somebody's standing in a chat changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemberChanged {
+pub(crate) struct MemberChanged {
     pub chat: Chat,
     pub user: Person,
     pub by: UserId,
@@ -103,7 +103,7 @@ pub struct MemberChanged {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub(crate) enum Status {
     Owner,
     Admin,
     Member,
@@ -115,7 +115,7 @@ pub enum Status {
 /// A question one lane asks another, or a timer asks a lane. Late or twice is harmless.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "task", rename_all = "snake_case")]
-pub enum Task {
+pub(crate) enum Task {
     /// Does what we did to this person still fit what they are? Releases, closes, or leaves things as they are.
     Judge {
         user: UserId,
@@ -137,7 +137,7 @@ pub enum Task {
 
 impl Task {
     /// Two tasks of one chat with the same key are one: asking twice is no use.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         match self {
             Self::Judge { user, .. } => format!("judge:{user}"),
             Self::Warn => "warn".to_owned(),

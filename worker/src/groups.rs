@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use moka::future::Cache as Memory;
 use shared::ids::{ChannelId, ChatId, UserId};
 
-pub use settings::{ChannelPosts, Mode, Settings};
+pub(crate) use settings::{ChannelPosts, Mode, Settings};
 
 use crate::{
     store::{Store, error::StoreError, groups::GroupRow},
@@ -28,7 +28,7 @@ const CAPACITY: u64 = 200_000;
 
 /// What an enforcing group demands.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rules {
+pub(crate) struct Rules {
     pub title: String,
     pub channels: Vec<Channel>,
     pub settings: Settings,
@@ -37,7 +37,7 @@ pub struct Rules {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Channel {
+pub(crate) struct Channel {
     pub id: ChannelId,
     /// As its owner chose it: hostile text.
     pub title: String,
@@ -47,13 +47,13 @@ pub struct Channel {
 
 impl Channel {
     /// Where to join it. None: a private channel whose link is not known.
-    pub fn link(&self) -> Option<String> {
+    pub(crate) fn link(&self) -> Option<String> {
         self.username.as_ref().map(|name| format!("https://t.me/{name}")).or_else(|| self.invite_link.clone())
     }
 }
 
 impl Rules {
-    pub fn channel_ids(&self) -> impl Iterator<Item = ChannelId> {
+    pub(crate) fn channel_ids(&self) -> impl Iterator<Item = ChannelId> {
         self.channels.iter().map(|channel| channel.id)
     }
 
@@ -77,7 +77,7 @@ impl Rules {
 }
 
 #[derive(Clone)]
-pub struct Groups {
+pub(crate) struct Groups {
     store: Store,
     telegram: Telegram,
     rules: Memory<ChatId, Known>,
@@ -92,7 +92,7 @@ struct Known {
 }
 
 impl Groups {
-    pub fn new(store: Store, telegram: Telegram) -> Self {
+    pub(crate) fn new(store: Store, telegram: Telegram) -> Self {
         Self {
             store,
             telegram,
@@ -105,7 +105,7 @@ impl Groups {
     ///
     /// # Errors
     /// The database is away and nothing is remembered, or the row cannot be read.
-    pub async fn rules(&self, group: ChatId) -> Result<Option<Arc<Rules>>, StoreError> {
+    pub(crate) async fn rules(&self, group: ChatId) -> Result<Option<Arc<Rules>>, StoreError> {
         let known = self.rules.get(&group).await;
         if let Some(known) = &known
             && known.read_at.elapsed() < FRESH
@@ -128,7 +128,7 @@ impl Groups {
     }
 
     /// Drops what is remembered of a group's rules: they have changed.
-    pub async fn forget(&self, group: ChatId) {
+    pub(crate) async fn forget(&self, group: ChatId) {
         self.rules.invalidate(&group).await;
     }
 
@@ -136,7 +136,7 @@ impl Groups {
     ///
     /// # Errors
     /// Telegram does not say.
-    pub async fn admins(&self, group: ChatId) -> Result<Arc<HashSet<UserId>>, Error> {
+    pub(crate) async fn admins(&self, group: ChatId) -> Result<Arc<HashSet<UserId>>, Error> {
         if let Some(admins) = self.admins.get(&group).await {
             return Ok(admins);
         }
@@ -147,7 +147,7 @@ impl Groups {
     }
 
     /// Drops the remembered list of admins: one was appointed or dismissed.
-    pub async fn forget_admins(&self, group: ChatId) {
+    pub(crate) async fn forget_admins(&self, group: ChatId) {
         self.admins.invalidate(&group).await;
     }
 }

@@ -1,12 +1,12 @@
 //! One file a feature. A handler gathers facts, decides, acts; it names just what it uses, knows no other handler, and is safe to run twice.
 
-pub mod button;
-pub mod help;
-pub mod member;
-pub mod message;
-pub mod protect;
-pub mod status;
-pub mod tasks;
+pub(crate) mod button;
+pub(crate) mod help;
+pub(crate) mod member;
+pub(crate) mod message;
+pub(crate) mod protect;
+pub(crate) mod status;
+pub(crate) mod tasks;
 
 use crate::{fence, store::error::StoreError, telegram};
 

@@ -1,14 +1,14 @@
 //! From the queue to the lanes: owns shards, turns deliveries into work, and bounds how much is held at once.
 
-pub mod ownership;
-pub mod settle;
+pub(crate) mod ownership;
+pub(crate) mod settle;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 use shared::{
     envelope::{Envelope, RoutingKey, Source},
-    queue::{DeliverError, Deliver, Delivery},
+    queue::{Deliver, DeliverError, Delivery},
     shard::{Shard, Shards},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,20 +19,20 @@ use settle::{Disposition, Settler, Work};
 
 /// One chat within one shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct LaneKey {
+pub(crate) struct LaneKey {
     pub shard: Shard,
     pub chat: RoutingKey,
 }
 
 /// What does the work. It sees envelopes and fences, never the queue.
-pub trait Handle: Send + Sync + 'static {
+pub(crate) trait Handle: Send + Sync + 'static {
     /// Works on jobs of one chat, oldest first, and says of each what becomes of it. One answer for each; a missing one means that the job waits.
     fn handle(&self, fence: &Fence, jobs: &[&Job]) -> impl Future<Output = Vec<Disposition>> + Send;
 }
 
 /// One envelope in hand.
 #[derive(Debug)]
-pub struct Job {
+pub(crate) struct Job {
     pub envelope: Envelope,
     /// How often it failed by its own fault so far.
     pub failures: u32,
@@ -54,7 +54,7 @@ struct Room {
 }
 
 /// Part of the room, given back when the work is settled.
-pub struct Place {
+pub(crate) struct Place {
     _delivery: OwnedSemaphorePermit,
     _kib: OwnedSemaphorePermit,
 }
@@ -75,7 +75,7 @@ impl Room {
 }
 
 /// Everything one worker takes from the queue.
-pub struct Intake<Q: Deliver, H: Handle> {
+pub(crate) struct Intake<Q: Deliver, H: Handle> {
     queue: Q,
     store: Store,
     lanes: Arc<Lanes<LaneKey, Work<Q::Receipt>, Settler<Q, H>>>,
@@ -88,7 +88,7 @@ pub struct Intake<Q: Deliver, H: Handle> {
 }
 
 impl<Q: Deliver, H: Handle> Intake<Q, H> {
-    pub fn new(queue: Q, store: Store, handler: H, metrics: IntakeMetrics, owned: Owned, owner: String) -> Self {
+    pub(crate) fn new(queue: Q, store: Store, handler: H, metrics: IntakeMetrics, owned: Owned, owner: String) -> Self {
         let lane_tasks = TaskTracker::new();
         let settler = Settler::new(queue.clone(), handler, metrics.clone());
         Self {
@@ -104,7 +104,7 @@ impl<Q: Deliver, H: Handle> Intake<Q, H> {
     }
 
     /// Works on all shards until told to stop; then finishes what is in hand, at most for `drain`, and gives the shards back.
-    pub async fn run(self, shards: Shards, stop: CancellationToken, drain: Duration) {
+    pub(crate) async fn run(self, shards: Shards, stop: CancellationToken, drain: Duration) {
         let intake = Arc::new(self);
         let drained = CancellationToken::new();
         let owners = TaskTracker::new();
@@ -115,7 +115,10 @@ impl<Q: Deliver, H: Handle> Intake<Q, H> {
         stop.cancelled().await;
         intake.lane_tasks.close();
         if tokio::time::timeout(drain, intake.lane_tasks.wait()).await.is_err() {
-            tracing::warn!(lanes = intake.lanes.open(), "drain time is over: what is not done stays in the queue for the next worker");
+            tracing::warn!(
+                lanes = intake.lanes.open(),
+                "drain time is over: what is not done stays in the queue for the next worker"
+            );
         }
         drained.cancel();
         owners.wait().await;
@@ -182,7 +185,7 @@ struct Period {
 
 /// Which stream sequences are in hand or finished: the queue delivers again what stays unacked for long, and what it thinks unacked.
 #[derive(Debug, Default)]
-pub struct Held(std::sync::Mutex<HeldSequences>);
+pub(crate) struct Held(std::sync::Mutex<HeldSequences>);
 
 #[derive(Debug, Default)]
 struct HeldSequences {

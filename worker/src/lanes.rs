@@ -20,17 +20,17 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 /// How much of a lane is handed over at once: what one `deleteMessages` can take (telegram.md 3.6).
-pub const BATCH: usize = 100;
+pub(crate) const BATCH: usize = 100;
 
 /// What works on a lane.
-pub trait Run<K, W>: Send + Sync + 'static {
+pub(crate) trait Run<K, W>: Send + Sync + 'static {
     /// Works on a batch, oldest first, and removes from it what is finished. What is left is handed over again, in the same order, after the
     /// returned time.
     fn run(&self, key: K, batch: &mut Vec<W>) -> impl Future<Output = Duration> + Send;
 }
 
 /// All lanes of a process.
-pub struct Lanes<K, W, R> {
+pub(crate) struct Lanes<K, W, R> {
     lanes: Arc<Mutex<HashMap<K, Lane<W>>>>,
     runner: Arc<R>,
     tasks: TaskTracker,
@@ -85,12 +85,12 @@ where
     W: Send + 'static,
     R: Run<K, W>,
 {
-    pub fn new(runner: R, tasks: TaskTracker) -> Self {
+    pub(crate) fn new(runner: R, tasks: TaskTracker) -> Self {
         Self { lanes: Arc::default(), runner: Arc::new(runner), tasks }
     }
 
     /// Puts work at the end of its lane, or of the lane's urgent part.
-    pub fn push(&self, key: K, work: W, urgent: bool) {
+    pub(crate) fn push(&self, key: K, work: W, urgent: bool) {
         let mut lanes = lock(&self.lanes);
         let is_new = !lanes.contains_key(&key);
         let lane = lanes.entry(key).or_insert_with(|| Lane {
@@ -106,7 +106,7 @@ where
     }
 
     /// Forgets what waits in lanes whose key fits; batches in hand are finished by their runner.
-    pub fn clear(&self, fits: impl Fn(&K) -> bool) {
+    pub(crate) fn clear(&self, fits: impl Fn(&K) -> bool) {
         for (_, lane) in lock(&self.lanes).iter_mut().filter(|(key, _)| fits(key)) {
             lane.urgent = Queue::new();
             lane.rest = Queue::new();
@@ -115,7 +115,7 @@ where
     }
 
     /// How many lanes have something waiting or in hand.
-    pub fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         lock(&self.lanes).len()
     }
 }
@@ -126,7 +126,8 @@ where
     R: Run<K, W>,
 {
     loop {
-        match next(&mut lock(&lanes), key) {
+        let next = next(&mut lock(&lanes), key);
+        match next {
             Next::Work { urgent, mut batch } => {
                 let again = runner.run(key, &mut batch).await;
                 if let Some(lane) = lock(&lanes).get_mut(&key) {
@@ -189,7 +190,9 @@ mod tests {
         }
     }
 
-    fn lanes(takes: Duration) -> (Lanes<i64, String, Recorder>, mpsc::UnboundedReceiver<(i64, Vec<String>)>, TaskTracker) {
+    fn lanes(
+        takes: Duration,
+    ) -> (Lanes<i64, String, Recorder>, mpsc::UnboundedReceiver<(i64, Vec<String>)>, TaskTracker) {
         let (seen, batches) = mpsc::unbounded_channel();
         let tasks = TaskTracker::new();
         (Lanes::new(Recorder { seen, takes }, tasks.clone()), batches, tasks)

@@ -10,10 +10,10 @@ use crate::{
     },
 };
 
-pub use crate::policy::Presence;
+pub(crate) use crate::policy::Presence;
 
 /// What the author of a message is in the group now. A restriction that our open record explains is ours.
-pub fn presence(member: &Result<Member, Error>, open: Option<&Mute>) -> Presence {
+pub(crate) fn presence(member: &Result<Member, Error>, open: Option<&Mute>) -> Presence {
     let member = match member {
         Ok(member) => member,
         Err(err) => {
@@ -32,7 +32,7 @@ pub fn presence(member: &Result<Member, Error>, open: Option<&Mute>) -> Presence
 }
 
 /// What has become of a mute of ours.
-pub fn muted(member: &Member, mute: &Mute) -> Muted {
+pub(crate) fn muted(member: &Member, mute: &Mute) -> Muted {
     match member.status {
         MemberStatus::Creator | MemberStatus::Administrator => Muted::Admin,
         MemberStatus::Member | MemberStatus::Left => Muted::Free,

@@ -6,14 +6,14 @@ mod fence;
 mod intake;
 mod lanes;
 
-mod event;
 mod dispatch;
+mod event;
 mod handlers;
 
 mod groups;
+mod ledger;
 mod membership;
 mod policy;
-mod ledger;
 
 mod enforce;
 mod texts;
@@ -27,6 +27,6 @@ mod metrics;
 mod migrate;
 mod run;
 
+pub use metrics::WorkerMetrics;
 pub use migrate::migrate;
 pub use run::{Work, run, start, store};
-pub use metrics::WorkerMetrics;

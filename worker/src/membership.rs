@@ -27,7 +27,7 @@ const CAPACITY: u64 = 1_000_000;
 
 /// How new an answer has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Freshness {
+pub(crate) enum Freshness {
     /// As long as its time to live.
     Cached,
     /// Young enough to punish for; questions of others that began within that time may be shared.
@@ -37,7 +37,7 @@ pub enum Freshness {
 }
 
 #[derive(Clone)]
-pub struct Membership {
+pub(crate) struct Membership {
     verdicts: Cache<Question, Verdict>,
     /// Answers that are at most 5 s old, and the questions in flight: whoever asks meanwhile waits for the same answer.
     recent: Memory<Question, Fact>,
@@ -119,7 +119,7 @@ impl Value for Verdict {
 }
 
 impl Membership {
-    pub fn new(telegram: Telegram, redis: Option<Redis>, metrics: CacheMetrics) -> Self {
+    pub(crate) fn new(telegram: Telegram, redis: Option<Redis>, metrics: CacheMetrics) -> Self {
         let fresh = Duration::from_millis(FRESH_MS.unsigned_abs());
         Self {
             verdicts: Cache::new(CAPACITY, redis, metrics.clone()),
@@ -130,7 +130,7 @@ impl Membership {
     }
 
     /// What is known about a person and these channels, asking Telegram where nothing new enough is known.
-    pub async fn facts(
+    pub(crate) async fn facts(
         &self,
         user: UserId,
         channels: impl IntoIterator<Item = ChannelId>,
@@ -142,13 +142,20 @@ impl Membership {
     }
 
     /// What is remembered about a person and a channel, without asking anybody.
-    pub async fn recall(&self, user: UserId, channel: ChannelId) -> Option<Fact> {
+    pub(crate) async fn recall(&self, user: UserId, channel: ChannelId) -> Option<Fact> {
         self.verdicts.get(&Question { user, channel }).await.map(|verdict| verdict.fact(channel))
     }
 
     /// Takes over what Telegram told by itself. `date_s` has a resolution of a second; it counts as the end of that second, so that a
     /// push wins over a question asked in the same second.
-    pub async fn learn(&self, user: UserId, channel: ChannelId, answer: Answer, date_s: i64, until_s: Option<i64>) {
+    pub(crate) async fn learn(
+        &self,
+        user: UserId,
+        channel: ChannelId,
+        answer: Answer,
+        date_s: i64,
+        until_s: Option<i64>,
+    ) {
         let question = Question { user, channel };
         if let Some(verdict) = Verdict::new(answer, date_s * 1000 + 999, until_s) {
             self.recent.invalidate(&question).await;

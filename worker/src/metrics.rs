@@ -49,7 +49,11 @@ impl IntakeMetrics {
         registry.register("dead_letters", "Updates and tasks given up as dead letters", self.dead_letters.clone());
         registry.register("shards_owned", "Shards that this worker owns now", self.shards_owned.clone());
         registry.register("lanes_open", "Chats with something waiting or in hand", self.lanes.clone());
-        registry.register("queue_lag", "Updates and tasks stored and not yet done with, over all shards", self.backlog.clone());
+        registry.register(
+            "queue_lag",
+            "Updates and tasks stored and not yet done with, over all shards",
+            self.backlog.clone(),
+        );
     }
 }
 

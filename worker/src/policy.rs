@@ -3,14 +3,16 @@
 use shared::ids::ChannelId;
 
 /// A "no" older than this never punishes and never answers a press (product.md 1).
-pub const FRESH_MS: i64 = 5_000;
+pub(crate) const FRESH_MS: i64 = 5_000;
 
 /// Is this person in this channel?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Answer {
+pub(crate) enum Answer {
     Yes,
     /// A banned person cannot join again, so the link is no help to them.
-    No { banned: bool },
+    No {
+        banned: bool,
+    },
     /// Could not be found out this time. Never punishes.
     Unknown,
     /// Cannot be found out until the channel's admins mend its set-up. Never punishes, and nobody stays muted because of it.
@@ -19,7 +21,7 @@ pub enum Answer {
 
 /// How many of the channels one must be in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Require {
+pub(crate) enum Require {
     #[default]
     All,
     Any,
@@ -27,7 +29,7 @@ pub enum Require {
 
 /// What is known about one person and one channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fact {
+pub(crate) struct Fact {
     pub channel: ChannelId,
     pub answer: Answer,
     pub as_of_ms: i64,
@@ -35,7 +37,7 @@ pub struct Fact {
 
 /// Where a person stands with the group's rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub(crate) enum Standing {
     /// The rule is met, or cannot be held against anybody now.
     Met,
     /// A definite offence: these channels are missing.
@@ -44,14 +46,14 @@ pub enum Standing {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Missing {
+pub(crate) struct Missing {
     pub channel: ChannelId,
     pub banned: bool,
 }
 
 /// Where somebody stands with the rule. `all`: one definite no is an offence, broken channels are skipped. `any`: only if every channel
 /// is a definite no.
-pub fn judge(require: Require, facts: &[Fact]) -> Standing {
+pub(crate) fn judge(require: Require, facts: &[Fact]) -> Standing {
     let missing: Vec<Missing> = facts
         .iter()
         .filter_map(|fact| match fact.answer {
@@ -75,13 +77,13 @@ pub fn judge(require: Require, facts: &[Fact]) -> Standing {
 }
 
 /// Whether every "no" that an offence rests on is young enough to punish for.
-pub fn is_fresh(facts: &[Fact], now_ms: i64) -> bool {
+pub(crate) fn is_fresh(facts: &[Fact], now_ms: i64) -> bool {
     facts.iter().all(|fact| !matches!(fact.answer, Answer::No { .. }) || now_ms - fact.as_of_ms <= FRESH_MS)
 }
 
 /// What the offender is in the group itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
+pub(crate) enum Presence {
     /// Can write now: as a member, or as a guest in the comments of a linked channel.
     CanSpeak,
     /// Restricted, fully or partly, and not by us: a person has decided.
@@ -95,7 +97,7 @@ pub enum Presence {
 
 /// What happens to an offender's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sentence {
+pub(crate) enum Sentence {
     /// It stands, and why.
     Stand(&'static str),
     /// The message goes; the person was dealt with before.
@@ -107,7 +109,7 @@ pub enum Sentence {
 }
 
 /// The sentence for one who is known to miss a channel and is not exempt by the group's own list.
-pub fn sentence(presence: Presence) -> Sentence {
+pub(crate) fn sentence(presence: Presence) -> Sentence {
     match presence {
         Presence::CanSpeak => Sentence::DeleteMuteWarn,
         Presence::RestrictedByPerson => Sentence::DeleteWarn,
@@ -119,7 +121,7 @@ pub fn sentence(presence: Presence) -> Sentence {
 
 /// What to do with an open mute, given what the person is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Release {
+pub(crate) enum Release {
     /// Lift it: it is ours, and no longer deserved.
     Lift,
     /// Somebody decided since, or time did: close the record, touch nothing.
@@ -130,7 +132,7 @@ pub enum Release {
 
 /// What Telegram shows of the muted person in the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Muted {
+pub(crate) enum Muted {
     /// Restricted exactly as our record says.
     ByUs,
     /// Restricted in another way: a person's.
@@ -143,7 +145,7 @@ pub enum Muted {
 }
 
 /// A mute that `deserved` says nothing more for is lifted, if it is still ours.
-pub fn release(deserved: bool, muted: Muted) -> Release {
+pub(crate) fn release(deserved: bool, muted: Muted) -> Release {
     match muted {
         Muted::Unknown => Release::Keep,
         Muted::Otherwise => Release::Close("a person changed the restriction"),
@@ -218,7 +220,9 @@ mod tests {
 
     #[test]
     fn only_an_old_no_is_stale() {
-        for (answers, age_ms, fresh) in [("y", 60_000, true), ("n", FRESH_MS, true), ("n", FRESH_MS + 1, false), ("yn", 9_000, false)] {
+        for (answers, age_ms, fresh) in
+            [("y", 60_000, true), ("n", FRESH_MS, true), ("n", FRESH_MS + 1, false), ("yn", 9_000, false)]
+        {
             assert_eq!(is_fresh(&facts(answers), age_ms), fresh, "{answers} after {age_ms} ms");
         }
     }
@@ -235,11 +239,17 @@ mod tests {
 
     #[test]
     fn only_one_who_can_speak_is_muted() {
-        let muted: Vec<_> =
-            [Presence::CanSpeak, Presence::RestrictedByPerson, Presence::Muted, Presence::Admin, Presence::Banned, Presence::Unknown]
-                .into_iter()
-                .filter(|&presence| sentence(presence) == Sentence::DeleteMuteWarn)
-                .collect();
+        let muted: Vec<_> = [
+            Presence::CanSpeak,
+            Presence::RestrictedByPerson,
+            Presence::Muted,
+            Presence::Admin,
+            Presence::Banned,
+            Presence::Unknown,
+        ]
+        .into_iter()
+        .filter(|&presence| sentence(presence) == Sentence::DeleteMuteWarn)
+        .collect();
         assert_eq!(muted, [Presence::CanSpeak]);
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 use shared::{
     args::BadSetting,
-    health::{Admin, readiness::Readiness},
+    health::{Admin, Readiness},
     ids::BotId,
     queue::{Deliver, Publish, jetstream::JetStream, jetstream::JetStreamConfig},
     shard::Shards,
@@ -60,7 +60,8 @@ pub async fn run(config: Config, admin: TcpListener, stop: CancellationToken) ->
     let connected = Connected::default();
     let mut registry = prometheus_client::registry::Registry::default();
     metrics.register(&mut registry);
-    let page = connected.checks(Admin::new(registry, readiness.clone(), config.process.metrics_auth.clone()), redis.clone());
+    let page =
+        connected.checks(Admin::new(registry, readiness.clone(), config.process.metrics_auth.clone()), redis.clone());
 
     let done = CancellationToken::new();
     let tasks = TaskTracker::new();
@@ -123,8 +124,7 @@ pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken)
     let owned = Owned::default();
     let groups = Groups::new(store.clone(), telegram.clone());
     let membership = Membership::new(telegram.clone(), redis, metrics.cache.clone());
-    let enforcer =
-        Enforcer::new(store.clone(), telegram.clone(), groups.clone(), membership.clone(), bell.clone());
+    let enforcer = Enforcer::new(store.clone(), telegram.clone(), groups.clone(), membership.clone(), bell.clone());
     let dispatch = Dispatch {
         bot,
         reader: Reader { username: username.clone() },
@@ -198,7 +198,9 @@ async fn username(telegram: &Telegram, stop: &CancellationToken) -> anyhow::Resu
         match telegram.get_me().await {
             Ok(me) => return Ok(Some(me.username)),
             Err(err @ Error::TokenDead { .. }) => {
-                return Err(BadSetting(format!("BOT_TOKEN does not work: {err}. Get a valid one from @BotFather.")).into());
+                return Err(
+                    BadSetting(format!("BOT_TOKEN does not work: {err}. Get a valid one from @BotFather.")).into()
+                );
             }
             Err(err) if !waiting => {
                 waiting = true;
@@ -229,7 +231,8 @@ fn telegram(config: &Config, metrics: &WorkerMetrics) -> anyhow::Result<Telegram
 
 fn redis(config: &Config) -> anyhow::Result<Option<Redis>> {
     let Some(url) = config.cache.url() else { return Ok(None) };
-    let redis = RedisConfig { url: url.to_owned(), prefix: config.cache.redis_prefix.clone(), connections: REDIS_CONNECTIONS };
+    let redis =
+        RedisConfig { url: url.to_owned(), prefix: config.cache.redis_prefix.clone(), connections: REDIS_CONNECTIONS };
     Ok(Some(Redis::new(&redis).map_err(|err| BadSetting(err.to_string()))?))
 }
 

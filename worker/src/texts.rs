@@ -22,7 +22,7 @@ const NAMED_AT_MOST: usize = 5;
 
 /// What comes back when "I have joined" is pressed: the person it is for, or anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PressedFor {
+pub(crate) enum PressedFor {
     Person(UserId),
     /// A warning for several people.
     Anybody,
@@ -32,7 +32,7 @@ pub enum PressedFor {
 
 impl PressedFor {
     /// None: a button that is not ours, or forged.
-    pub fn read(data: &str) -> Option<Self> {
+    pub(crate) fn read(data: &str) -> Option<Self> {
         match data {
             "verify_membership" => Some(Self::Mentioned),
             "v1:*" => Some(Self::Anybody),
@@ -51,23 +51,21 @@ impl PressedFor {
 
 /// Somebody named in a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
+pub(crate) struct Named {
     pub user: UserId,
     pub name: String,
 }
 
 /// The warning to one or several people, with a button to join for every channel that any of them misses.
-pub fn warning(rules: &Rules, people: &[Named], missing: &[Missing], topic: Option<i64>) -> Outgoing {
+pub(crate) fn warning(rules: &Rules, people: &[Named], missing: &[Missing], topic: Option<i64>) -> Outgoing {
     let lacking: Vec<(&Channel, bool)> = missing
         .iter()
         .filter_map(|m| rules.channels.iter().find(|c| c.id == m.channel).map(|c| (c, m.banned)))
         .collect();
     let banned_somewhere = lacking.iter().any(|(_, banned)| *banned);
     let text = rules.settings.warning_text.clone().unwrap_or_else(|| {
-        let (verb, they) = if people.len() > 1 { ("subscribe", "each of you") } else { ("subscribe", "you") };
-        format!(
-            "{{name}}, to write in {{group}} please {verb} to {{channels}} first. Then press the button below, and {they} can write at once."
-        )
+        "{name}, to write in {group} please subscribe to {channels} first. Then press the button below, and you can write at once."
+            .to_owned()
     });
     let mut message = Written::default();
     for part in Part::split(&text) {
@@ -80,7 +78,9 @@ pub fn warning(rules: &Rules, people: &[Named], missing: &[Missing], topic: Opti
     }
     if banned_somewhere && people.len() == 1 {
         let closed = listed(lacking.iter().filter(|(_, banned)| *banned).map(|(channel, _)| title(channel)));
-        message.push(&format!("\n\nYou are banned from {closed}, so its link will not work for you: please ask its admins."));
+        message.push(&format!(
+            "\n\nYou are banned from {closed}, so its link will not work for you: please ask its admins."
+        ));
     }
     let whom = match people {
         [one] => PressedFor::Person(one.user),
@@ -123,18 +123,19 @@ fn buttons(rules: &Rules, offered: &[&Channel], whom: PressedFor) -> Keyboard {
 }
 
 /// The answers to a press.
-pub mod alert {
+pub(crate) mod alert {
     use super::{ALERT_LENGTH, ChannelId, Missing, Rules, listed, title, truncated};
 
-    pub const VERIFIED: &str = "Thank you! You can write in the group now.";
-    pub const NOTHING_OPEN: &str = "You are all set: I am not keeping you from writing.";
-    pub const NOT_FOR_YOU: &str = "This button is for somebody else.";
-    pub const UNKNOWN: &str = "I could not check right now. Please try again in a moment.";
-    pub const DECIDED_BY_ADMIN: &str = "You are subscribed, thank you! An admin has restricted you here, and only an admin can lift that.";
-    pub const OLD_BUTTON: &str = "This button is out of date.";
+    pub(crate) const VERIFIED: &str = "Thank you! You can write in the group now.";
+    pub(crate) const NOTHING_OPEN: &str = "You are all set: I am not keeping you from writing.";
+    pub(crate) const NOT_FOR_YOU: &str = "This button is for somebody else.";
+    pub(crate) const UNKNOWN: &str = "I could not check right now. Please try again in a moment.";
+    pub(crate) const DECIDED_BY_ADMIN: &str =
+        "You are subscribed, thank you! An admin has restricted you here, and only an admin can lift that.";
+    pub(crate) const OLD_BUTTON: &str = "This button is out of date.";
 
     /// What is still missing.
-    pub fn missing(rules: &Rules, missing: &[Missing]) -> String {
+    pub(crate) fn missing(rules: &Rules, missing: &[Missing]) -> String {
         let names = |banned: bool| {
             let titles = missing.iter().filter(|m| m.banned == banned).map(|m| name(rules, m.channel));
             listed(titles)
@@ -157,70 +158,95 @@ pub mod alert {
 }
 
 /// Replies to admins' commands.
-pub mod reply {
+pub(crate) mod reply {
     use super::{Channel, shown, title};
 
-    pub const PROTECT_USAGE: &str = "Tell me which channel: /protect @channel. For a private channel, forward one of its posts here and reply to it with /protect, or use its numeric id.";
-    pub const BASIC_GROUP: &str = "This is a basic group, and Telegram lets nobody be muted here. Turn it into a supergroup first: open the group's settings and, for example, make the chat history visible to new members. Then send /protect again.";
-    pub const IN_PRIVATE: &str = "Add me to your group as an admin who may delete messages and ban users, then send /protect @channel there.";
-    pub const CHECK_LATER: &str = "Telegram did not answer my questions just now, so nothing was changed. Please try again in a moment.";
-    pub const NOT_PROTECTED: &str = "This group is not protected. To start: /protect @channel";
-    pub const NO_SUCH_LINK: &str = "This group does not require that channel. /status shows what it requires.";
-    pub const ANONYMOUS_PRIVATE: &str = "For a private channel I have to see that you are an admin there, and you are anonymous here. Please send the command under your own name.";
-    pub const HELP: &str = "I keep this group for subscribers of a channel.\n\n/protect @channel - start\n/unprotect - stop, and free everybody I muted\n/status - how things stand";
+    pub(crate) const PROTECT_USAGE: &str = "Tell me which channel: /protect @channel. For a private channel, forward one of its posts here and reply to it with /protect, or use its numeric id.";
+    pub(crate) const BASIC_GROUP: &str = "This is a basic group, and Telegram lets nobody be muted here. Turn it into a supergroup first: open the group's settings and, for example, make the chat history visible to new members. Then send /protect again.";
+    pub(crate) const IN_PRIVATE: &str =
+        "Add me to your group as an admin who may delete messages and ban users, then send /protect @channel there.";
+    pub(crate) const CHECK_LATER: &str =
+        "Telegram did not answer my questions just now, so nothing was changed. Please try again in a moment.";
+    pub(crate) const NOT_PROTECTED: &str = "This group is not protected. To start: /protect @channel";
+    pub(crate) const NO_SUCH_LINK: &str = "This group does not require that channel. /status shows what it requires.";
+    pub(crate) const ANONYMOUS_PRIVATE: &str = "For a private channel I have to see that you are an admin there, and you are anonymous here. Please send the command under your own name.";
+    pub(crate) const HELP: &str = "I keep this group for subscribers of a channel.\n\n/protect @channel - start\n/unprotect - stop, and free everybody I muted\n/status - how things stand";
 
-    pub fn no_such_channel(named: &str) -> String {
-        format!("I cannot find a channel called {}. Please check the spelling, and that I am an admin there.", shown(named, "that"))
+    pub(crate) fn no_such_channel(named: &str) -> String {
+        format!(
+            "I cannot find a channel called {}. Please check the spelling, and that I am an admin there.",
+            shown(named, "that")
+        )
     }
 
-    pub fn not_a_channel(named: &str) -> String {
+    pub(crate) fn not_a_channel(named: &str) -> String {
         format!("{} is not a channel. I need the @name of a channel.", shown(named, "That"))
     }
 
-    pub fn not_admin_there(channel: &str) -> String {
-        format!("I am not an admin in {}. Please add me there as an admin (any right will do): only then can I see who is subscribed.", shown(channel, "the channel"))
+    pub(crate) fn not_admin_there(channel: &str) -> String {
+        format!(
+            "I am not an admin in {}. Please add me there as an admin (any right will do): only then can I see who is subscribed.",
+            shown(channel, "the channel")
+        )
     }
 
-    pub fn caller_not_admin_there(channel: &str) -> String {
-        format!("{} is private, and only its own admins can require it. Please ask one of them to send this command.", shown(channel, "The channel"))
+    pub(crate) fn caller_not_admin_there(channel: &str) -> String {
+        format!(
+            "{} is private, and only its own admins can require it. Please ask one of them to send this command.",
+            shown(channel, "The channel")
+        )
     }
 
-    pub fn no_link(channel: &str) -> String {
-        format!("{} is private and I may not make an invite link there. Please give me the right to invite users in the channel, then send /protect again.", shown(channel, "The channel"))
+    pub(crate) fn no_link(channel: &str) -> String {
+        format!(
+            "{} is private and I may not make an invite link there. Please give me the right to invite users in the channel, then send /protect again.",
+            shown(channel, "The channel")
+        )
     }
 
     /// `lacking` names the rights as Telegram's own menus do.
-    pub fn rights_missing(lacking: &[&str]) -> String {
-        format!("I need more rights in this group: please make me an admin who may {}. Then send /protect again.", lacking.join(" and "))
+    pub(crate) fn rights_missing(lacking: &[&str]) -> String {
+        format!(
+            "I need more rights in this group: please make me an admin who may {}. Then send /protect again.",
+            lacking.join(" and ")
+        )
     }
 
-    pub fn protected(channel: &str) -> String {
-        format!("Done! From now on only subscribers of {} can write here. Admins always can.", shown(channel, "the channel"))
+    pub(crate) fn protected(channel: &str) -> String {
+        format!(
+            "Done! From now on only subscribers of {} can write here. Admins always can.",
+            shown(channel, "the channel")
+        )
     }
 
-    pub fn protected_already(channel: &str) -> String {
+    pub(crate) fn protected_already(channel: &str) -> String {
         format!("This group already requires {}. All is set.", shown(channel, "that channel"))
     }
 
-    pub fn protected_by_other(channels: &[Channel]) -> String {
+    pub(crate) fn protected_by_other(channels: &[Channel]) -> String {
         let required = super::listed(channels.iter().map(title));
-        format!("This group already requires {required}. To change it, send /unprotect first, then /protect with the new channel.")
+        format!(
+            "This group already requires {required}. To change it, send /unprotect first, then /protect with the new channel."
+        )
     }
 
-    pub fn unprotected(muted: i64) -> String {
+    pub(crate) fn unprotected(muted: i64) -> String {
         match muted {
             0 => "Protection is off. Your settings are kept: /protect turns it on again.".to_owned(),
             _ => format!("Protection is off. I am freeing {} now.", people(muted)),
         }
     }
 
-    pub fn unlinked(channel: &str) -> String {
+    pub(crate) fn unlinked(channel: &str) -> String {
         format!("{} is no longer required. The other channels still are.", shown(channel, "The channel"))
     }
 
-    pub fn freeing(left: i64, total: i64) -> String {
+    pub(crate) fn freeing(left: i64, total: i64) -> String {
         match left {
-            0 => format!("Protection is off, and I have freed {}. Your settings are kept: /protect turns it on again.", people(total)),
+            0 => format!(
+                "Protection is off, and I have freed {}. Your settings are kept: /protect turns it on again.",
+                people(total)
+            ),
             _ => format!("Protection is off. I am freeing people: {} of {total} done.", total - left),
         }
     }
@@ -230,20 +256,20 @@ pub mod reply {
     }
 
     /// What `/status` tells.
-    pub struct Status<'a> {
+    pub(crate) struct Status<'a> {
         pub channels: Vec<(&'a Channel, Reach)>,
         pub lacking: Option<Vec<&'static str>>,
         pub muted: i64,
     }
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Reach {
+    pub(crate) enum Reach {
         Fine,
         NotAdmin,
         Unknown,
     }
 
-    pub fn status(status: &Status<'_>) -> String {
+    pub(crate) fn status(status: &Status<'_>) -> String {
         let mut lines = vec!["Protection is on.".to_owned()];
         for (channel, reach) in &status.channels {
             let state = match reach {
@@ -318,11 +344,6 @@ impl Written {
     }
 }
 
-/// A reply without anything special in it.
-pub fn plain(text: String, topic: Option<i64>) -> Outgoing {
-    Outgoing { text, thread: topic, ..Outgoing::default() }
-}
-
 fn title(channel: &Channel) -> String {
     shown(&channel.title, "the channel")
 }
@@ -342,7 +363,8 @@ fn turns(c: char) -> bool {
 
 /// Characters that show nothing, used to make blank names.
 fn is_blank(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{00ad}' | '\u{115f}' | '\u{1160}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}')
+    c.is_whitespace()
+        || matches!(c, '\u{00ad}' | '\u{115f}' | '\u{1160}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2065}' | '\u{2800}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}')
 }
 
 fn truncated(text: &str, most: usize) -> String {
@@ -362,6 +384,3 @@ fn listed(items: impl Iterator<Item = String>) -> String {
         [most @ .., last] => format!("{} and {last}", most.join(", ")),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -32,7 +32,7 @@ const BATCH: i64 = 500;
 
 /// Shards that this worker owns now.
 #[derive(Clone, Debug, Default)]
-pub struct Owned(Arc<Mutex<BTreeSet<Shard>>>);
+pub(crate) struct Owned(Arc<Mutex<BTreeSet<Shard>>>);
 
 impl Owned {
     pub(crate) fn add(&self, shard: Shard) {
@@ -43,7 +43,7 @@ impl Owned {
         self.lock().remove(&shard);
     }
 
-    pub fn shards(&self) -> Vec<Shard> {
+    pub(crate) fn shards(&self) -> Vec<Shard> {
         self.lock().iter().copied().collect()
     }
 
@@ -55,7 +55,7 @@ impl Owned {
 /// Rung by whoever has written a row, so that what is due at once need not wait for the next look. Rows of any shard: whoever writes a
 /// row may also publish it.
 #[derive(Clone, Debug, Default)]
-pub struct Bell(Arc<Rung>);
+pub(crate) struct Bell(Arc<Rung>);
 
 #[derive(Debug, Default)]
 struct Rung {
@@ -64,7 +64,7 @@ struct Rung {
 }
 
 impl Bell {
-    pub fn ring(&self, shards: impl IntoIterator<Item = Shard>) {
+    pub(crate) fn ring(&self, shards: impl IntoIterator<Item = Shard>) {
         self.lock().extend(shards);
         self.0.notify.notify_one();
     }
@@ -79,7 +79,7 @@ impl Bell {
 }
 
 /// Publishes what is due.
-pub struct Timers<P> {
+pub(crate) struct Timers<P> {
     pub store: Store,
     pub queue: P,
     pub bot: BotId,
@@ -89,7 +89,7 @@ pub struct Timers<P> {
 
 impl<P: Publish> Timers<P> {
     /// Runs until told to stop.
-    pub async fn run(self, stop: CancellationToken) {
+    pub(crate) async fn run(self, stop: CancellationToken) {
         let mut failing = false;
         loop {
             let mut shards = self.bell.take();
@@ -99,7 +99,10 @@ impl<P: Publish> Timers<P> {
                 Err(err) => {
                     // Lanes say so too, when they need the database; once is enough here.
                     if !failing {
-                        tracing::warn!(error = &err as &dyn std::error::Error, "due tasks cannot be read; trying again");
+                        tracing::warn!(
+                            error = &err as &dyn std::error::Error,
+                            "due tasks cannot be read; trying again"
+                        );
                     }
                     failing = true;
                 }

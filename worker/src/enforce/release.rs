@@ -12,7 +12,7 @@ use crate::{
 
 /// How a release went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Released {
+pub(crate) enum Released {
     /// They can write again.
     Lifted,
     /// There was nothing of ours to lift any more, and what Telegram showed instead.
@@ -27,12 +27,22 @@ impl Enforcer {
     ///
     /// # Errors
     /// Telegram or the database is away, or the shard is not ours any more.
-    pub async fn release(&self, fence: &Fence, mute: &Mute, priority: Priority) -> Result<Released, HandlerError> {
+    pub(crate) async fn release(
+        &self,
+        fence: &Fence,
+        mute: &Mute,
+        priority: Priority,
+    ) -> Result<Released, HandlerError> {
         let member = match self.telegram.member(mute.group, mute.user, priority).await {
             Ok(member) => member,
             Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_))) => return Err(err.into()),
             Err(err) => {
-                tracing::warn!(chat.id = mute.group.0, user.id = mute.user.0, error = &err as &dyn std::error::Error, "not released: their standing is unknown");
+                tracing::warn!(
+                    chat.id = mute.group.0,
+                    user.id = mute.user.0,
+                    error = &err as &dyn std::error::Error,
+                    "not released: their standing is unknown"
+                );
                 return Ok(Released::Unknown);
             }
         };
@@ -56,7 +66,12 @@ impl Enforcer {
         match self.telegram.restrict(mute.group, mute.user, Permissions::ALL, None, priority).await {
             Ok(()) => {}
             Err(err) if super::is_refusal(&err) => {
-                tracing::warn!(chat.id = mute.group.0, user.id = mute.user.0, error = &err as &dyn std::error::Error, "may not release; the mute ends by itself");
+                tracing::warn!(
+                    chat.id = mute.group.0,
+                    user.id = mute.user.0,
+                    error = &err as &dyn std::error::Error,
+                    "may not release; the mute ends by itself"
+                );
                 return Ok(Released::Unknown);
             }
             Err(err) => return Err(err.into()),

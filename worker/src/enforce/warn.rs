@@ -37,7 +37,7 @@ impl Enforcer {
     ///
     /// # Errors
     /// Telegram or the database is away, or the shard is not ours any more.
-    pub async fn warn_together(&self, fence: &Fence, group: ChatId) -> Result<(), HandlerError> {
+    pub(crate) async fn warn_together(&self, fence: &Fence, group: ChatId) -> Result<(), HandlerError> {
         let wanted = self.store.wanted_warnings(group).await?;
         let Some(rules) = self.groups.rules(group).await? else {
             let ids: Vec<i64> = wanted.iter().map(|warning| warning.id).collect();
@@ -93,7 +93,11 @@ impl Enforcer {
                 Ok(true)
             }
             Err(Error::OutcomeUnknown(err)) => {
-                tracing::warn!(chat.id = group.0, error = &err as &dyn std::error::Error, "a warning may not have been sent");
+                tracing::warn!(
+                    chat.id = group.0,
+                    error = &err as &dyn std::error::Error,
+                    "a warning may not have been sent"
+                );
                 self.later(group, &Task::Warn, UNKNOWN_WAIT).await?;
                 Ok(false)
             }

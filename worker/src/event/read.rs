@@ -6,21 +6,23 @@ use shared::{
     ids::{ChannelId, ChatId, MessageId, UserId},
 };
 
-use super::{Author, ButtonPressed, Chat, ChatKind, Command, Event, MemberChanged, MessagePosted, Person, Status, Task};
+use super::{
+    Author, ButtonPressed, Chat, ChatKind, Command, Event, MemberChanged, MessagePosted, Person, Status, Task,
+};
 
 /// Posts that Telegram copies from the linked channel come from this account (telegram.md 4.1).
 const TELEGRAM: UserId = UserId(777_000);
 
 /// Reads updates for one bot.
 #[derive(Clone, Debug)]
-pub struct Reader {
+pub(crate) struct Reader {
     /// Without the `@`: commands addressed to another bot are not for us.
     pub username: String,
 }
 
 /// Bytes that are neither an update nor a task. The text of members is not in it: serde names a place and a type.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
+pub(crate) enum Unreadable {
     #[error("it is not an update of Telegram")]
     Update(#[source] serde_json::Error),
     #[error("it is not a task of ours")]
@@ -32,7 +34,7 @@ pub enum Unreadable {
 impl Reader {
     /// # Errors
     /// The body is not what its envelope says it is.
-    pub fn read(&self, envelope: &Envelope) -> Result<Event, Unreadable> {
+    pub(crate) fn read(&self, envelope: &Envelope) -> Result<Event, Unreadable> {
         match envelope.kind {
             Kind::Unreadable { .. } => Err(Unreadable::Marked),
             Kind::Task { .. } => {
@@ -335,6 +337,3 @@ impl RawMember {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,7 +8,7 @@ use shared::ids::ChatId;
 use crate::policy::Require;
 
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
+pub(crate) struct Settings {
     pub mode: Mode,
     pub require: Require,
     /// Placeholders {name}, {group} and {channels}.
@@ -21,7 +21,7 @@ pub struct Settings {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     #[default]
     Enforce,
     /// Counts and logs what would happen, touches nobody.
@@ -30,7 +30,7 @@ pub enum Mode {
 
 /// What people write in the name of a channel that is not required.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ChannelPosts {
+pub(crate) enum ChannelPosts {
     #[default]
     Delete,
     Allow,
@@ -62,7 +62,7 @@ impl Default for Settings {
 
 impl Settings {
     /// Reads `params`.
-    pub fn read(group: ChatId, params: &str) -> Self {
+    pub(crate) fn read(group: ChatId, params: &str) -> Self {
         let (settings, unusable) = Self::parse(params);
         if !unusable.is_empty() {
             tracing::warn!(chat.id = group.0, settings = ?unusable, "settings that cannot be used: their defaults hold");
@@ -123,7 +123,10 @@ fn seconds(value: &Value, range: &std::ops::RangeInclusive<u64>) -> Option<Durat
     value.as_u64().filter(|seconds| range.contains(seconds)).map(Duration::from_secs)
 }
 
-#[expect(clippy::option_option, reason = "the outer one says whether the value can be used, the inner one that it is set")]
+#[expect(
+    clippy::option_option,
+    reason = "the outer one says whether the value can be used, the inner one that it is set"
+)]
 fn text(value: &Value, most: usize) -> Option<Option<String>> {
     let text = value.as_str()?.trim();
     (!text.is_empty() && text.chars().count() <= most).then(|| Some(text.to_owned()))
@@ -142,12 +145,24 @@ mod tests {
             ("[]", default(), &["params"]),
             (r#"{"mode":"observe"}"#, Settings { mode: Mode::Observe, ..default() }, &[]),
             (r#"{"mode":"off","require":7}"#, default(), &["mode", "require"]),
-            (r#"{"require":"any","mute_for":60}"#, Settings { require: Require::Any, mute_for: Duration::from_secs(60), ..default() }, &[]),
+            (
+                r#"{"require":"any","mute_for":60}"#,
+                Settings { require: Require::Any, mute_for: Duration::from_secs(60), ..default() },
+                &[],
+            ),
             (r#"{"mute_for":59}"#, default(), &["mute_for"]),
             (r#"{"mute_for":-1,"warning_ttl":"5m"}"#, default(), &["warning_ttl", "mute_for"]),
-            (r#"{"warning_text":"  Hi {name} "}"#, Settings { warning_text: Some("Hi {name}".into()), ..default() }, &[]),
+            (
+                r#"{"warning_text":"  Hi {name} "}"#,
+                Settings { warning_text: Some("Hi {name}".into()), ..default() },
+                &[],
+            ),
             (r#"{"warning_text":"   ","join_button":null}"#, default(), &["warning_text"]),
-            (r#"{"channel_posts":"allow","unheard_of":1}"#, Settings { channel_posts: ChannelPosts::Allow, ..default() }, &[]),
+            (
+                r#"{"channel_posts":"allow","unheard_of":1}"#,
+                Settings { channel_posts: ChannelPosts::Allow, ..default() },
+                &[],
+            ),
         ];
         for (params, settings, unusable) in cases {
             assert_eq!(Settings::parse(params), (settings, unusable.to_vec()), "{params}");

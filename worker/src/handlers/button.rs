@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What a press is judged with.
-pub struct Bench<'a> {
+pub(crate) struct Bench<'a> {
     pub groups: &'a Groups,
     pub membership: &'a Membership,
     pub enforcer: &'a Enforcer,
@@ -34,7 +34,7 @@ pub struct Bench<'a> {
 ///
 /// # Errors
 /// Something it needs is away; the presser is told to try again, and the release is tried again without them.
-pub async fn on_press(
+pub(crate) async fn on_press(
     bench: &Bench<'_>,
     fence: &Fence,
     press: &ButtonPressed,

@@ -10,7 +10,7 @@ use crate::{
 
 /// # Errors
 /// Telegram or the database is away.
-pub async fn on_help(enforcer: &Enforcer, fence: &Fence, message: &MessagePosted) -> Result<(), HandlerError> {
+pub(crate) async fn on_help(enforcer: &Enforcer, fence: &Fence, message: &MessagePosted) -> Result<(), HandlerError> {
     let (text, tidy) = match message.chat.kind {
         ChatKind::Private => (reply::IN_PRIVATE, Vec::new()),
         ChatKind::Group | ChatKind::Supergroup => (reply::HELP, vec![message.message]),

@@ -16,7 +16,7 @@ use crate::{
 
 /// # Errors
 /// The database is away.
-pub async fn on_change(
+pub(crate) async fn on_change(
     groups: &Groups,
     membership: &Membership,
     enforcer: &Enforcer,

@@ -21,18 +21,18 @@ use crate::{
         Store,
         mutes::{Mute, MuteState},
     },
-    telegram::{budget::Priority, Telegram},
+    telegram::{Telegram, budget::Priority},
 };
 
 /// A message and what its effects are marked with.
-pub struct Posted<'a> {
+pub(crate) struct Posted<'a> {
     pub message: &'a MessagePosted,
     pub update: String,
 }
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     Stands(&'static str),
     Deleted,
     /// Would have been deleted, if the group were not only watched.
@@ -41,7 +41,7 @@ pub enum Fate {
 
 impl Fate {
     /// The outcome in metrics.
-    pub fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Stands(why) => why,
             Self::Deleted => "offence",
@@ -49,7 +49,7 @@ impl Fate {
         }
     }
 
-    pub fn stands(self) -> bool {
+    pub(crate) fn stands(self) -> bool {
         !matches!(self, Self::Deleted)
     }
 }
@@ -61,7 +61,7 @@ const BURST_S: i64 = 10;
 ///
 /// # Errors
 /// Something it needs is away, or the shard is not ours any more. Repeating the whole batch is harmless.
-pub async fn on_messages(
+pub(crate) async fn on_messages(
     court: &Court<'_>,
     enforcer: &Enforcer,
     fence: &Fence,
@@ -75,7 +75,9 @@ pub async fn on_messages(
     let mut channel_posts = Vec::new();
     for posted in messages {
         match &posted.message.author {
-            Author::Person(person) => suspects.entry(person.id).or_insert_with(|| Suspect::new(person)).posted.push(posted),
+            Author::Person(person) => {
+                suspects.entry(person.id).or_insert_with(|| Suspect::new(person)).posted.push(posted)
+            }
             Author::Channel(channel) if !may_post(&rules, channel.0) => channel_posts.push(posted.message.message),
             Author::Channel(_) | Author::AnonymousAdmin | Author::Exempt(_) => {}
         }
@@ -157,7 +159,7 @@ enum Verdict {
 }
 
 /// Everything a trial looks at.
-pub struct Court<'a> {
+pub(crate) struct Court<'a> {
     pub groups: &'a Groups,
     pub membership: &'a Membership,
     pub store: &'a Store,
@@ -180,7 +182,11 @@ impl Court<'_> {
             Ok(admins) if admins.contains(&user) => return Ok(Verdict::Stands("admin")),
             Ok(_) => {}
             Err(err) => {
-                tracing::warn!(chat.id = group.0, error = &err as &dyn std::error::Error, "admins unknown: the message stands");
+                tracing::warn!(
+                    chat.id = group.0,
+                    error = &err as &dyn std::error::Error,
+                    "admins unknown: the message stands"
+                );
                 return Ok(Verdict::Stands("unknown"));
             }
         }
@@ -207,9 +213,11 @@ impl Court<'_> {
         let presence = ledger::presence(&member, open.as_ref());
         Ok(match policy::sentence(presence) {
             Sentence::Stand(why) => Verdict::Stands(why),
-            sentence => {
-                Verdict::Offence { sentence, missing, lifted: open.filter(|_| presence != Presence::Muted).map(|mute: Mute| mute.id) }
-            }
+            sentence => Verdict::Offence {
+                sentence,
+                missing,
+                lifted: open.filter(|_| presence != Presence::Muted).map(|mute: Mute| mute.id),
+            },
         })
     }
 

@@ -33,7 +33,7 @@ use crate::{
 const MUTES_AT_ONCE: i64 = 500;
 
 /// What the commands are carried out with.
-pub struct Desk<'a> {
+pub(crate) struct Desk<'a> {
     pub bot: BotId,
     pub groups: &'a Groups,
     pub enforcer: &'a Enforcer,
@@ -55,7 +55,12 @@ impl<E: Into<HandlerError>> From<E> for Stop {
 
 /// # Errors
 /// Telegram or the database is away.
-pub async fn on_protect(desk: &Desk<'_>, fence: &Fence, message: &MessagePosted, args: &str) -> Result<(), HandlerError> {
+pub(crate) async fn on_protect(
+    desk: &Desk<'_>,
+    fence: &Fence,
+    message: &MessagePosted,
+    args: &str,
+) -> Result<(), HandlerError> {
     let outcome = match message.chat.kind {
         ChatKind::Supergroup => desk.protect(fence, message, args).await,
         ChatKind::Group => Err(Stop::Say(reply::BASIC_GROUP.to_owned())),
@@ -67,7 +72,7 @@ pub async fn on_protect(desk: &Desk<'_>, fence: &Fence, message: &MessagePosted,
 
 /// # Errors
 /// Telegram or the database is away.
-pub async fn on_unprotect(
+pub(crate) async fn on_unprotect(
     desk: &Desk<'_>,
     fence: &Fence,
     message: &MessagePosted,
@@ -92,7 +97,11 @@ impl Desk<'_> {
             Ok(None) => return Ok(()),
             Ok(Some(text)) | Err(Stop::Say(text)) => text,
             Err(Stop::Failed(HandlerError::Telegram(err @ (Error::FloodWait { .. } | Error::Unavailable(_))))) => {
-                tracing::warn!(chat.id = message.chat.id.0, error = &err as &dyn std::error::Error, "a command could not be checked");
+                tracing::warn!(
+                    chat.id = message.chat.id.0,
+                    error = &err as &dyn std::error::Error,
+                    "a command could not be checked"
+                );
                 reply::CHECK_LATER.to_owned()
             }
             Err(Stop::Failed(err)) => return Err(err),
@@ -132,10 +141,13 @@ impl Desk<'_> {
     /// The channel that is meant, found, checked, and with a way in.
     async fn channel(&self, message: &MessagePosted, args: &str) -> Result<ChannelRow, Stop> {
         let named = args.split_whitespace().next().unwrap_or_default();
-        let asked = named_chat(named, message.replied_channel).ok_or_else(|| Stop::Say(reply::PROTECT_USAGE.to_owned()))?;
+        let asked =
+            named_chat(named, message.replied_channel).ok_or_else(|| Stop::Say(reply::PROTECT_USAGE.to_owned()))?;
         let chat = match self.telegram.chat(asked).await {
             Ok(chat) => chat,
-            Err(Error::ChatInaccessible { .. } | Error::Other { .. }) => return Err(Stop::Say(reply::no_such_channel(named))),
+            Err(Error::ChatInaccessible { .. } | Error::Other { .. }) => {
+                return Err(Stop::Say(reply::no_such_channel(named)));
+            }
             Err(err) => return Err(err.into()),
         };
         let title = chat.title.clone().unwrap_or_else(|| named.to_owned());
@@ -197,7 +209,8 @@ impl Desk<'_> {
         if let Some(channel) = one.filter(|_| unprotected.enabled) {
             return Ok(Some(reply::unlinked(&channel.title)));
         }
-        let sent = self.enforcer.say(fence, group, reply::unprotected(muted), message.topic, &[message.message]).await?;
+        let sent =
+            self.enforcer.say(fence, group, reply::unprotected(muted), message.topic, &[message.message]).await?;
         if let (Some(reply), true) = (sent, muted > 0) {
             let progress = Task::Progress { message: reply, total: muted };
             self.enforcer.later(group, &progress, super::tasks::PROGRESS_EVERY).await?;

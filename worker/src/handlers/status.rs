@@ -20,7 +20,7 @@ use crate::{
 
 /// # Errors
 /// Telegram or the database is away.
-pub async fn on_status(
+pub(crate) async fn on_status(
     bot: BotId,
     groups: &Groups,
     enforcer: &Enforcer,
@@ -57,7 +57,7 @@ async fn reaches<'a>(telegram: &Telegram, bot: BotId, rules: &'a Rules) -> Vec<(
 ///
 /// # Errors
 /// Telegram does not say.
-pub async fn lacking_rights(telegram: &Telegram, bot: BotId, group: ChatId) -> Result<Vec<&'static str>, Error> {
+pub(crate) async fn lacking_rights(telegram: &Telegram, bot: BotId, group: ChatId) -> Result<Vec<&'static str>, Error> {
     let own = telegram.member(group, UserId(bot.0), Priority::P0).await?;
     let needed = [(own.rights.can_delete_messages, "delete messages"), (own.rights.can_restrict_members, "ban users")];
     Ok(needed.into_iter().filter(|(has, _)| !has).map(|(_, right)| right).collect())

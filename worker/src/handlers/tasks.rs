@@ -17,12 +17,14 @@ use crate::{
         Store,
         mutes::{Mute, MuteState},
     },
-    telegram::{Telegram, budget::Priority, error::Error, message::Outgoing, permissions::Permissions, sending::Occasion},
+    telegram::{
+        Telegram, budget::Priority, error::Error, message::Outgoing, permissions::Permissions, sending::Occasion,
+    },
     texts::reply,
 };
 
 /// How often a release of many is reported.
-pub const PROGRESS_EVERY: Duration = Duration::from_secs(3);
+pub(crate) const PROGRESS_EVERY: Duration = Duration::from_secs(3);
 
 /// How long after its end a mute is still looked for: calls that timed out may land until then.
 const LATE_CALLS: Duration = Duration::from_secs(120);
@@ -39,7 +41,7 @@ fn recheck_after(age: Duration) -> Duration {
 }
 
 /// What a person's mute is judged with.
-pub struct Review<'a> {
+pub(crate) struct Review<'a> {
     pub groups: &'a Groups,
     pub membership: &'a Membership,
     pub enforcer: &'a Enforcer,
@@ -52,7 +54,13 @@ impl Review<'_> {
     ///
     /// # Errors
     /// Something it needs is away, or the shard is not ours any more.
-    pub async fn judge(&self, fence: &Fence, group: ChatId, user: UserId, bulk: bool) -> Result<(), HandlerError> {
+    pub(crate) async fn judge(
+        &self,
+        fence: &Fence,
+        group: ChatId,
+        user: UserId,
+        bulk: bool,
+    ) -> Result<(), HandlerError> {
         let Some(mute) = self.store.last_mute(group, user).await? else { return Ok(()) };
         let priority = if bulk { Priority::P2 } else { Priority::P1 };
         if mute.state == MuteState::Closed {
@@ -142,7 +150,11 @@ impl Review<'_> {
         if ledger::muted(&member, mute) == Muted::ByUs {
             fence.check()?;
             self.telegram.restrict(mute.group, mute.user, Permissions::ALL, None, priority).await?;
-            tracing::warn!(chat.id = mute.group.0, user.id = mute.user.0, "lifted a mute that landed after its release");
+            tracing::warn!(
+                chat.id = mute.group.0,
+                user.id = mute.user.0,
+                "lifted a mute that landed after its release"
+            );
         }
         Ok(())
     }
@@ -152,7 +164,12 @@ impl Review<'_> {
 ///
 /// # Errors
 /// Telegram or the database is away.
-pub async fn unwarn(enforcer: &Enforcer, store: &Store, fence: &Fence, warning: i64) -> Result<(), HandlerError> {
+pub(crate) async fn unwarn(
+    enforcer: &Enforcer,
+    store: &Store,
+    fence: &Fence,
+    warning: i64,
+) -> Result<(), HandlerError> {
     match store.warning(warning).await? {
         Some(warning) => enforcer.remove_warning(fence, &warning).await,
         None => Ok(()),
@@ -163,7 +180,7 @@ pub async fn unwarn(enforcer: &Enforcer, store: &Store, fence: &Fence, warning: 
 ///
 /// # Errors
 /// Telegram or the database is away.
-pub async fn progress(
+pub(crate) async fn progress(
     enforcer: &Enforcer,
     store: &Store,
     telegram: &Telegram,

@@ -3,17 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use shared::{
-    queue::{Deliver, DeliverError, Lease},
+    queue::{Connection, Deliver, DeliverError, Lease},
     shard::Shard,
 };
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Handle, Held, Intake, Period};
-use crate::{
-    fence::Fence,
-    store::error::StoreError,
-};
+use crate::{fence::Fence, store::error::StoreError};
 
 /// How often a shard that somebody else holds is tried, and how soon after a failure.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
@@ -39,7 +39,11 @@ pub(super) async fn hold<Q: Deliver, H: Handle>(
             }
             Ok(None) => wait(&stop).await,
             Err(err) => {
-                tracing::warn!(shard = shard.0, error = &err as &dyn std::error::Error, "taking a shard failed; trying again");
+                tracing::warn!(
+                    shard = shard.0,
+                    error = &err as &dyn std::error::Error,
+                    "taking a shard failed; trying again"
+                );
                 wait(&stop).await;
             }
         }
@@ -64,7 +68,11 @@ async fn begin<Q: Deliver, H: Handle>(intake: &Intake<Q, H>, shard: Shard) -> Re
         Err(StoreError::Fenced) => {
             // The lease is ours, so no living worker holds the higher number: the lease bucket was made anew and counts from the start again.
             intake.queue.renew(&lease).await?;
-            tracing::warn!(shard = shard.0, epoch = lease.epoch, "the lease bucket was made anew: resetting the shard's epoch");
+            tracing::warn!(
+                shard = shard.0,
+                epoch = lease.epoch,
+                "the lease bucket was made anew: resetting the shard's epoch"
+            );
             intake.store.reset_epoch(shard, lease.epoch).await?;
         }
         other => other?,
@@ -86,7 +94,11 @@ async fn keep<Q: Deliver, H: Handle>(
     let mut period = Period { held: Arc::new(Held::default()) };
     let taking_in = async {
         let err = intake.take_in(fence, &mut deliveries, &mut period).await;
-        tracing::warn!(shard = fence.shard.0, error = &err as &dyn std::error::Error, "deliveries interrupted: beginning a new period");
+        tracing::warn!(
+            shard = fence.shard.0,
+            error = &err as &dyn std::error::Error,
+            "deliveries interrupted: beginning a new period"
+        );
     };
     tokio::pin!(taking_in);
     let mut connection = intake.queue.connection();
@@ -100,8 +112,8 @@ async fn keep<Q: Deliver, H: Handle>(
             () = stop.cancelled(), if !stopping => stopping = true,
             () = &mut taking_in, if !stopping => return lease,
             // What a lease says on another connection than this period's is not known to be ours.
-            Ok(now) = connection.wait_for(|now| *now != began_on) => {
-                tracing::debug!(shard = fence.shard.0, connected = now.connected, "the connection changed: ending the period");
+            true = changed(&mut connection, &began_on) => {
+                tracing::debug!(shard = fence.shard.0, "the connection changed: ending the period");
                 return lease;
             }
             () = sleep(renew_in) => match renew(intake, &lease).await {
@@ -114,6 +126,11 @@ async fn keep<Q: Deliver, H: Handle>(
             },
         }
     }
+}
+
+/// Waits until the connection is another one than it was; false: it never will be.
+async fn changed(connection: &mut watch::Receiver<Connection>, was: &Connection) -> bool {
+    connection.wait_for(|now| now != was).await.is_ok()
 }
 
 /// The lease for another term, or none when it is lost or the queue does not answer.

@@ -19,7 +19,7 @@ use crate::{fence::Fence, lanes::Run, metrics::IntakeMetrics};
 
 /// The fate of one job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Disposition {
+pub(crate) enum Disposition {
     /// Finished.
     Done,
     /// Something it needs is down or asks to wait; not its fault, so it waits for as long as that takes. At least this long, if said.
@@ -41,7 +41,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// A job and what settles it.
-pub struct Work<R> {
+pub(crate) struct Work<R> {
     pub job: Job,
     /// Why the bytes are no envelope, if they are none.
     pub unreadable: Option<String>,
@@ -55,7 +55,7 @@ pub struct Work<R> {
 }
 
 /// Runs the handler over a lane's batch and settles each job by what it says.
-pub struct Settler<Q, H> {
+pub(crate) struct Settler<Q, H> {
     queue: Q,
     handler: H,
     metrics: IntakeMetrics,
