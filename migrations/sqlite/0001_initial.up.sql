@@ -167,15 +167,20 @@ CREATE TABLE shard_epochs (
     epoch INTEGER NOT NULL
 ) STRICT;
 
--- The queue of the stand-alone program: what Telegram or a timer handed over and no lane is done with.
+-- The queue of the stand-alone program: what Telegram or a timer handed over. A row that is done with is emptied and stays for a while, so
+-- that the same update, fetched again after a crash, is known.
 CREATE TABLE inbox (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    shard INTEGER NOT NULL,
     message_id TEXT NOT NULL UNIQUE,
     headers TEXT NOT NULL,
-    body BLOB NOT NULL
+    body BLOB NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0 CHECK (done IN (0, 1))
 ) STRICT;
+-- What waits in this shard, oldest first? How many wait?
+CREATE INDEX inbox_waiting ON inbox (shard, seq) WHERE done = 0;
 
--- What could not be handled, for an operator.
+-- What could not be handled, for an operator. The same one again is one letter.
 CREATE TABLE dead_letters (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     headers TEXT NOT NULL,
@@ -183,7 +188,8 @@ CREATE TABLE dead_letters (
     reason TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     trace_id TEXT NOT NULL,
-    buried_ms INTEGER NOT NULL
+    buried_ms INTEGER NOT NULL,
+    UNIQUE (headers, body)
 ) STRICT;
 
 -- One row: how many periods of ownership the stand-alone queue has begun.

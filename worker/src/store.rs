@@ -152,10 +152,10 @@ impl Store {
         self.change(&mut connection, sql).await
     }
 
-    /// As [`Self::run`], with the rows that the statement returns.
-    async fn run_returning(&self, sql: Sql) -> Result<Vec<Row>, StoreError> {
+    /// As [`Self::run`], with the row that the statement returns.
+    async fn run_returning(&self, sql: Sql) -> Result<Option<Row>, StoreError> {
         let _turn = self.turn().await;
-        self.rows(sql).await
+        self.row(sql).await
     }
 
     /// Begins a transaction that may write for the shard, or finds that it may not.
