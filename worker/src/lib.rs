@@ -29,4 +29,4 @@ mod run;
 
 pub use metrics::WorkerMetrics;
 pub use migrate::migrate;
-pub use run::{Work, run, start, store};
+pub use run::{Work, condition, run, start, store, telegram};

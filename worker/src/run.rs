@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use shared::{
-    args::BadSetting,
+    args::{BadSetting, Bot},
     health::{Admin, Readiness},
     ids::BotId,
     queue::{Deliver, Publish, jetstream::JetStream, jetstream::JetStreamConfig},
@@ -19,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     cache::{Redis, RedisConfig},
-    config::{Config, TELEGRAM_TIMEOUT},
+    config::{Config, Limits, TELEGRAM_TIMEOUT},
     dispatch::Dispatch,
     enforce::Enforcer,
     event::Reader,
@@ -43,10 +43,10 @@ const TRY_EVERY: Duration = Duration::from_secs(1);
 const BACKLOG_EVERY: Duration = Duration::from_secs(5);
 
 /// Names of the readiness conditions.
-mod condition {
-    pub(super) const DATABASE: &str = "database";
-    pub(super) const QUEUE: &str = "queue";
-    pub(super) const TELEGRAM: &str = "telegram";
+pub mod condition {
+    pub const DATABASE: &str = "database";
+    pub const QUEUE: &str = "queue";
+    pub const TELEGRAM: &str = "telegram";
 }
 
 /// Runs a worker of the split system until told to stop.
@@ -82,7 +82,7 @@ pub async fn run(config: Config, admin: TcpListener, stop: CancellationToken) ->
             bot: config.bot.bot_token.bot(),
             shards: config.queue.shards,
             drain: config.process.drain(),
-            telegram: telegram(&config, &metrics)?,
+            telegram: telegram(&config.bot, &config.limits, &metrics)?,
             queue,
             store,
             redis,
@@ -219,11 +219,11 @@ async fn username(telegram: &Telegram, stop: &CancellationToken) -> anyhow::Resu
 ///
 /// # Errors
 /// The HTTP client cannot be built.
-fn telegram(config: &Config, metrics: &WorkerMetrics) -> anyhow::Result<Telegram> {
+pub fn telegram(bot: &Bot, limits: &Limits, metrics: &WorkerMetrics) -> anyhow::Result<Telegram> {
     let client = TelegramConfig {
-        api_url: config.bot.telegram_api_url.clone(),
-        token: config.bot.bot_token.expose().to_owned().into(),
-        limits: (&config.limits).into(),
+        api_url: bot.telegram_api_url.clone(),
+        token: bot.bot_token.expose().to_owned().into(),
+        limits: limits.into(),
         timeout: TELEGRAM_TIMEOUT,
     };
     Telegram::new(client, metrics.telegram.clone()).context("setting up the Telegram client")
