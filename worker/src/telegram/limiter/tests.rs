@@ -168,5 +168,6 @@ async fn a_message_is_told_when_to_come_back_and_may_then_go() {
         limiter.try_send(&warning).expect("at the time it was told");
     }
     let took = started.elapsed();
-    assert!((79..82).contains(&took.as_secs()), "20 at 15 a minute took {took:?}");
+    // The overall ceiling may have said no first, and left one in the group's burst.
+    assert!((76..82).contains(&took.as_secs()), "20 at 15 a minute took {took:?}");
 }
