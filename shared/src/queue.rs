@@ -1,14 +1,18 @@
 //! The queue as both processes see it: publish, own a shard, deliver, settle. Two real queues stand behind it: JetStream, and the
 //! in-process one of the stand-alone program.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use futures::Stream;
+use tokio::sync::watch;
 
 use crate::{
     envelope::{Envelope, Malformed},
     shard::Shard,
 };
+
+pub mod in_process;
+pub mod jetstream;
 
 /// Puts envelopes into the queue.
 pub trait Publish: Clone + Send + Sync + 'static {
@@ -72,6 +76,10 @@ pub trait Deliver: Clone + Send + Sync + 'static {
     fn release(&self, lease: &Lease) -> impl Future<Output = Result<(), DeliverError>> + Send;
 
     /// Starts this period's deliveries at the first unsettled envelope of the shard; whatever an earlier period left open comes again.
+    /// Once per lease taken: to begin anew, take the shard again, which gives a higher epoch.
+    ///
+    /// # Errors
+    /// [`DeliverError::Lost`] when a later period has begun.
     fn open(&self, lease: &Lease) -> impl Future<Output = Result<Self::Deliveries, DeliverError>> + Send;
 
     /// The envelope is done with.
@@ -82,12 +90,29 @@ pub trait Deliver: Clone + Send + Sync + 'static {
 
     /// How many envelopes are stored and not yet done with.
     fn backlog(&self) -> impl Future<Output = Result<u64, DeliverError>> + Send;
+
+    /// Whether the queue can be reached, and how often it had to be reached anew. A period of ownership belongs to one connection: work
+    /// is started only while connected and on the connection on which the period began. A queue that has no connection stays as it is, and
+    /// its receiver then says at once that no change will come.
+    fn connection(&self) -> watch::Receiver<Connection> {
+        watch::channel(Connection { connected: true, generation: 0 }).1
+    }
+}
+
+/// The connection to the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connection {
+    pub connected: bool,
+    /// Rises with every connection made.
+    pub generation: u64,
 }
 
 /// The right to work on a shard until a deadline on this machine's own clock.
 #[derive(Clone, Debug)]
 pub struct Lease {
     pub shard: Shard,
+    /// Who holds it; written again with every renewal.
+    pub owner: Arc<str>,
     /// Rises with every change of owner; names the period and fences the database.
     pub epoch: u64,
     /// The revision to renew from.

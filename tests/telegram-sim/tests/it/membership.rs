@@ -1,0 +1,1 @@
+//! Who is what in a chat, and what follows from changes of it.
