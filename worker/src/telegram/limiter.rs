@@ -145,7 +145,12 @@ impl Limiter {
         let mut held_up = HashSet::new();
         let mut look_again: Option<Duration> = None;
         let mut after = Bound::Unbounded;
-        while let Some((place, chat)) = self.line(class).next(after, &mut held_up) {
+        loop {
+            // Bound to a name first: a `while let` would hold the line's lock through its body.
+            let next = self.line(class).next(after, &mut held_up);
+            let Some((place, chat)) = next else {
+                return look_again;
+            };
             after = Bound::Excluded(place);
             match self.reserve(&Ask { class, chat, priority: place.0 }) {
                 Ok(()) => self.line(class).admit(place, self.now()),
@@ -154,13 +159,12 @@ impl Limiter {
                     look_again = look_again.into_iter().chain(opens).min();
                     if refusal.class_opens.is_some() {
                         // Nobody further back may go before this one.
-                        break;
+                        return look_again;
                     }
                     held_up.insert(chat);
                 }
             }
         }
-        look_again
     }
 
     fn until(&self, refusal: Refusal) -> Duration {

@@ -220,6 +220,9 @@ async fn calls_and_errors_are_counted_and_what_is_expected_is_no_error() {
     for _ in 0..3 {
         let _ = telegram.member(CHAT, USER, Priority::P1).await;
     }
+    // One a second in a private chat.
+    let slots = [(); 2].map(|()| telegram.send_slot(USER.into(), Occasion::Ordinary, Priority::P0).is_ok());
+    assert_eq!(slots, [true, false]);
     let mut registry = Registry::default();
     metrics.register(&mut registry);
     let mut text = String::new();
@@ -229,7 +232,7 @@ async fn calls_and_errors_are_counted_and_what_is_expected_is_no_error() {
         r#"api_errors_total{method="getChatMember",kind="chat_inaccessible"} 1"#,
         r#"api_call_duration_seconds_count{method="getChatMember"} 3"#,
         r#"bot_rate_limit_wait_seconds_count{class="read",priority="p1"} 3"#,
-        "# TYPE bot_rate_limit_delays counter",
+        r#"bot_rate_limit_delays_total{class="send",priority="p0"} 1"#,
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
