@@ -37,6 +37,10 @@ async fn what_cannot_be_sent_and_why() -> TestResult {
             "unsupported parse_mode",
         ),
         (
+            json!({ "chat_id": group, "text": "<b>x", "parse_mode": "HTML" }),
+            "can't parse entities: Can't find end tag corresponding to start tag \"b\"",
+        ),
+        (
             json!({ "chat_id": group, "text": "x", "reply_parameters": { "message_id": 999 } }),
             "message to be replied not found",
         ),
