@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
 
 use crate::bot::{ALL_KINDS, SOON, TestResult};
 use crate::place::{Place, place};
@@ -28,7 +29,7 @@ impl Hook {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}/hook", listener.local_addr()?);
         let router = Router::new().fallback(receive).with_state(self.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        TaskTracker::new().spawn(async move { axum::serve(listener, router).await });
         Ok(url)
     }
 
