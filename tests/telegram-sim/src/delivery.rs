@@ -117,7 +117,7 @@ fn settle(shared: &Shared, plan: &mut Plan, generation: u64, done: &Finished) {
             )
         };
         if matches!(verdict, Verdict::Done | Verdict::Dropped)
-            || (stale && done.outcome == Outcome::Delivered { status: 200 })
+            || (stale && matches!(done.outcome, Outcome::Delivered { .. }))
         {
             state.updates.remove(done.update_id);
         }

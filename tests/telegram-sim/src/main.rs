@@ -1,4 +1,4 @@
-//! The program: a simulated Telegram on a port, until Ctrl-C.
+//! The program: a simulated Telegram on a port, until it is stopped.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,6 +7,7 @@ use clap::Parser;
 use telegram_sim::config::{SimConfig, TEST_TOKEN};
 use telegram_sim::floods::FloodLimits;
 use telegram_sim::simulator::Simulator;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// A simulated Telegram: the Bot API for a bot, and a control API to act as people.
@@ -59,11 +60,18 @@ async fn main() -> anyhow::Result<()> {
     })
     .await?;
     announce(&simulator);
-    tokio::signal::ctrl_c()
-        .await
-        .context("waiting for Ctrl-C")?;
+    asked_to_stop().await.context("waiting for a signal")?;
     simulator.stop().await;
     Ok(())
+}
+
+/// Ctrl-C, or what a supervisor sends.
+async fn asked_to_stop() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed,
+        _ = terminate.recv() => Ok(()),
+    }
 }
 
 #[expect(

@@ -9,6 +9,7 @@ mod access;
 mod callbacks;
 mod chats;
 mod commands;
+mod html;
 mod invites;
 mod keyboard;
 mod members;

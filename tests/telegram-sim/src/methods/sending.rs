@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::args::Args;
 use crate::ids::{ChatId, MessageId, UserId};
 use crate::methods::access::{self, Access};
-use crate::methods::keyboard;
+use crate::methods::{html, keyboard};
 use crate::reply::{Answer, ApiError, MethodResult};
 use crate::rights::{AdminRights, Permissions};
 use crate::state::State;
@@ -72,17 +72,20 @@ pub(super) fn text_content(state: &State, args: &Args) -> Result<Content, ApiErr
 
 fn formatted(state: &State, given: &str, args: &Args) -> Result<(String, Vec<Value>), ApiError> {
     let mode = args.text("parse_mode").trim().to_ascii_lowercase();
-    if !mode.is_empty() && mode != "none" {
-        return Err(ApiError::bad_request("unsupported parse_mode"));
-    }
-    let given_entities = match args.json("entities") {
-        Some(Value::Array(list)) => list
-            .into_iter()
-            .filter_map(|entity| known_entity(state, entity))
-            .collect(),
-        _ => Vec::new(),
+    let (text, listed) = match mode.as_str() {
+        "" | "none" => match args.json("entities") {
+            Some(Value::Array(list)) => (given.to_owned(), list),
+            _ => (given.to_owned(), Vec::new()),
+        },
+        "html" => html::parse(given)
+            .map_err(|error| ApiError::bad_request(format!("can't parse entities: {error}")))?,
+        _ => return Err(ApiError::bad_request("unsupported parse_mode")),
     };
-    Ok(with_found(given.trim_end().to_owned(), given_entities))
+    let known = listed
+        .into_iter()
+        .filter_map(|entity| known_entity(state, entity))
+        .collect();
+    Ok(with_found(text.trim_end().to_owned(), known))
 }
 
 /// Adds what Telegram finds by itself, where nothing was given already.

@@ -122,7 +122,7 @@ async fn conflict(shared: &Shared, error: ApiError) -> MethodResult {
 /// Confirms what the offset confirms, and answers with what there is; `None` when there is nothing.
 fn take(state: &mut State, offset: i64, limit: usize) -> Option<Answer> {
     let now_ms = state.clock.now_ms();
-    let from = state.updates.confirm(offset);
+    let from = state.updates.confirm(offset, now_ms);
     state.updates.drop_expired(now_ms);
     let mut bodies: Vec<&str> = Vec::new();
     let mut ids = Vec::new();

@@ -95,7 +95,7 @@ pub struct Delivery {
     pub at_ms: i64,
     /// `webhook` or `getUpdates`.
     pub via: &'static str,
-    /// The webhook's status (`200`), why there was none, or `sent` for getUpdates.
+    /// The webhook's status (`200`), why there was none, or `sent` and then `confirmed` for getUpdates.
     pub answer: String,
     /// Whether the update is done with by it.
     pub delivered: bool,
@@ -230,7 +230,7 @@ impl Updates {
     }
 
     /// What `getUpdates` does with its offset: confirms (forgets) what is below it, and says where to read from.
-    pub(crate) fn confirm(&mut self, offset: i64) -> i64 {
+    pub(crate) fn confirm(&mut self, offset: i64, now_ms: i64) -> i64 {
         let tail = self.next_id;
         let head = self.queue.first_key_value().map_or(tail, |(id, _)| *id);
         if offset < 0 {
@@ -245,7 +245,16 @@ impl Updates {
         if offset == 0 || unheard_of {
             return head;
         }
-        self.queue = self.queue.split_off(&offset);
+        let kept = self.queue.split_off(&offset);
+        for update_id in std::mem::replace(&mut self.queue, kept).into_keys() {
+            self.record(Delivery {
+                update_id,
+                at_ms: now_ms,
+                via: "getUpdates",
+                answer: "confirmed".to_owned(),
+                delivered: true,
+            });
+        }
         offset
     }
 
@@ -320,17 +329,17 @@ mod tests {
         {
             let (mut updates, first) = with(5);
             assert_eq!(
-                updates.confirm(first + offset_from_first),
+                updates.confirm(first + offset_from_first, 0),
                 first + from,
                 "{offset_from_first}"
             );
             assert_eq!(updates.len(), left, "{offset_from_first}");
         }
         let (mut updates, first) = with(5);
-        assert_eq!((updates.confirm(-2), updates.len()), (first + 3, 2));
-        assert_eq!((updates.confirm(0), updates.len()), (first + 3, 2));
+        assert_eq!((updates.confirm(-2, 0), updates.len()), (first + 3, 2));
+        assert_eq!((updates.confirm(0, 0), updates.len()), (first + 3, 2));
         assert_eq!(
-            (updates.confirm(1), updates.len()),
+            (updates.confirm(1, 0), updates.len()),
             (first + 3, 2),
             "too far below confirms nothing"
         );

@@ -1,6 +1,7 @@
 //! A bot for tests: calls methods, polls updates, and keeps a webhook that records what comes.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -29,6 +30,8 @@ pub(crate) struct Bot {
     pub(crate) base: String,
     offset: Cell<i64>,
     last_asked: Cell<i64>,
+    /// The simulator runs while there is a bot.
+    _sim: Arc<Simulator>,
 }
 
 /// A reply, whatever it was.
@@ -53,18 +56,19 @@ impl Reply {
     }
 }
 
-pub(crate) async fn start() -> anyhow::Result<(Simulator, Bot)> {
+pub(crate) async fn start() -> anyhow::Result<(Arc<Simulator>, Bot)> {
     start_with(SimConfig::default()).await
 }
 
-pub(crate) async fn start_with(config: SimConfig) -> anyhow::Result<(Simulator, Bot)> {
-    let simulator = Simulator::start(config).await?;
+pub(crate) async fn start_with(config: SimConfig) -> anyhow::Result<(Arc<Simulator>, Bot)> {
+    let simulator = Arc::new(Simulator::start(config).await?);
     let base = format!("{}/bot{}", simulator.api_url(), simulator.token());
     let bot = Bot {
         http: reqwest::Client::builder().no_proxy().build()?,
         base,
         offset: 1.into(),
         last_asked: 0.into(),
+        _sim: simulator.clone(),
     };
     // From here on every kind of update is made.
     bot.call("getUpdates", json!({ "allowed_updates": ALL_KINDS }))
@@ -138,7 +142,7 @@ impl Bot {
 
 /// The kind of an update: its field beside `update_id`.
 pub(crate) fn kind(update: &Value) -> &str {
-    let fields = update
+    let fields: Vec<&str> = update
         .as_object()
         .map(|fields| fields.keys().map(String::as_str).collect())
         .unwrap_or_default();

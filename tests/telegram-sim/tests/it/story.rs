@@ -104,6 +104,15 @@ async fn a_stranger_is_muted_subscribes_presses_and_speaks() -> TestResult {
         .in_chat(group)
         .about(ann);
     assert_eq!(restrictions.len(), 2, "{restrictions}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stopped_simulator_answers_nobody() -> TestResult {
+    let sim = telegram_sim::simulator::Simulator::start(Default::default()).await?;
+    let address = sim.api_url().trim_start_matches("http://").to_owned();
+    let _idle = tokio::net::TcpStream::connect(&address).await?;
     sim.stop().await;
+    assert!(tokio::net::TcpStream::connect(&address).await.is_err());
     Ok(())
 }
