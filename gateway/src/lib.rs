@@ -151,8 +151,7 @@ pub async fn serve<Q: Publish>(
                 let tls = tls(updates).await?;
                 let receiver = webhook::Receiver::new(webhook.secrets.clone(), accept);
                 let ended = stop.child_token();
-                let serving =
-                    router::serve(router::router(receiver), public, tls, ended.clone(), drain);
+                let serving = router::serve(router::router(receiver), public, tls, ended.clone(), drain);
                 let registering = async {
                     let kept = registration::keep(&api, &webhook, &metrics, &ended).await;
                     // A token that is not accepted ends the gateway, but not what it is just answering.

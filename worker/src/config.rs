@@ -11,15 +11,8 @@ use crate::{
     telegram::budget::LimiterConfig,
 };
 
-/// Takes updates from the queue, decides, and calls Telegram. Run as many as you like: they share the work.
-#[derive(Parser, Clone, Debug)]
-#[command(name = "worker", version, about, subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
-pub struct Cli {
-    #[command(subcommand)]
-    pub command: Option<Command>,
-    #[command(flatten)]
-    pub run: Option<Config>,
-}
+/// The whole command line.
+pub type Cli = args::Invocation<Config, Command>;
 
 #[derive(Subcommand, Clone, Debug)]
 pub enum Command {
@@ -29,8 +22,9 @@ pub enum Command {
     Migrate(Migrate),
 }
 
-/// What working takes.
-#[derive(Args, Clone, Debug)]
+/// Takes updates from the queue, decides, and calls Telegram. Run as many as you like: they share the work.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "worker", version)]
 pub struct Config {
     #[command(flatten)]
     pub process: args::Process,

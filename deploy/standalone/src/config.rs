@@ -11,18 +11,11 @@ use worker::{
     store::{StoreConfig, url::DatabaseUrl},
 };
 
-/// gmbot in one process: needs a bot token and nothing else.
-#[derive(Parser, Clone, Debug)]
-#[command(name = "gmbot", version, subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
-pub struct Cli {
-    #[command(subcommand)]
-    pub command: Option<Command>,
-    #[command(flatten)]
-    pub run: Option<Config>,
-}
+/// The whole command line.
+pub(crate) type Cli = args::Invocation<Config, Command>;
 
 #[derive(Subcommand, Clone, Debug)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run the bot (the default).
     Run(Box<Config>),
     /// Watch the bot at work, against a make-believe Telegram: no token, no network.
@@ -32,39 +25,41 @@ pub enum Command {
     Migrate(Migrate),
 }
 
-#[derive(Args, Clone, Debug)]
-pub struct Config {
+/// gmbot in one process: needs a bot token and nothing else.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "gmbot", version)]
+pub(crate) struct Config {
     #[command(flatten)]
-    pub bot: args::Bot,
+    pub(crate) bot: args::Bot,
     #[command(flatten)]
-    pub updates: gateway::config::Updates,
+    pub(crate) updates: gateway::config::Updates,
     #[command(flatten)]
-    pub database: Database,
+    pub(crate) database: Database,
     #[command(flatten)]
-    pub limits: Limits,
+    pub(crate) limits: Limits,
     #[command(flatten)]
-    pub process: args::Process,
+    pub(crate) process: args::Process,
 }
 
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Database")]
-pub struct Database {
+pub(crate) struct Database {
     /// The file everything is kept in; it is made when missing.
     #[arg(long, env = "DATABASE_URL", default_value = "./gmbot.db", hide_env_values = true)]
-    pub database_url: DatabaseUrl,
+    pub(crate) database_url: DatabaseUrl,
     #[command(flatten)]
-    pub pool: Pool,
+    pub(crate) pool: Pool,
 }
 
 #[cfg(feature = "demo")]
 #[derive(Args, Clone, Debug)]
-pub struct Demo {
+pub(crate) struct Demo {
     /// Stay open after the story, until Ctrl-C, and tell how to reach the make-believe Telegram.
     #[arg(long)]
-    pub stay: bool,
+    pub(crate) stay: bool,
     /// Show the program's own log beside the story.
     #[arg(long)]
-    pub verbose: bool,
+    pub(crate) verbose: bool,
 }
 
 /// One process needs its shards only to work on several chats' tasks at once.
@@ -72,7 +67,7 @@ const SHARDS: u16 = 8;
 
 impl Config {
     /// Parts of the queue in the file. The number is written into no name, and rows keep the shard they were given.
-    pub fn shards() -> Shards {
+    pub(crate) fn shards() -> Shards {
         Shards::new(std::num::NonZeroU16::new(SHARDS).expect("not zero"))
     }
 
@@ -80,11 +75,11 @@ impl Config {
     ///
     /// # Errors
     /// Webhooks are wanted, and their address or secret is missing or of no use.
-    pub fn source(&self) -> Result<Source, BadSetting> {
+    pub(crate) fn source(&self) -> Result<Source, BadSetting> {
         self.updates.source(self.process.environment, &self.bot)
     }
 
-    pub fn store(&self) -> StoreConfig {
+    pub(crate) fn store(&self) -> StoreConfig {
         StoreConfig {
             url: self.database.database_url.clone(),
             pool_size: self.database.pool.db_pool_size,

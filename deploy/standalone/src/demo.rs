@@ -18,7 +18,7 @@ use telegram_sim::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{Cli, Demo},
+    config::{Config, Demo},
     standalone::{self, Listeners},
 };
 
@@ -52,7 +52,7 @@ pub(crate) async fn run(demo: Demo) -> anyhow::Result<()> {
         "--log-format",
         "pretty",
     ];
-    let config = Cli::try_parse_from(args)?.run.context("the demo's own settings")?;
+    let config = Config::try_parse_from(args).context("the demo's own settings")?;
     let _telemetry = telemetry::init("gmbot", &config.process)?;
     let source = config.source()?;
     let listeners = Listeners::bind(&config, &source).await?;
@@ -131,7 +131,9 @@ async fn tell(sim: &Simulator) -> anyhow::Result<()> {
     let start = Instant::now();
     let hello = story.says(ann, "Hello everyone, at last!")?;
     let before = sim.pending_updates();
-    story.until("the message to be handled", |story| (story.sim.pending_updates() < before.max(1)).then_some(())).await?;
+    story
+        .until("the message to be handled", |story| (story.sim.pending_updates() < before.max(1)).then_some(()))
+        .await?;
     step(start, "her message stands")?;
     story.stands(hello)?;
     say("\nThat is all there is to it. With a token of your own: BOT_TOKEN=… gmbot")

@@ -16,11 +16,10 @@ fn main() -> ExitCode {
     let cli: Cli = args::parse();
     args::exit(match cli {
         #[cfg(feature = "demo")]
-        Cli { command: Some(Command::Demo(demo)), .. } => block_on(demo::run(demo)),
-        Cli { command: Some(Command::Migrate(migrate)), .. } => block_on(worker::migrate(migrate)),
-        Cli { command: Some(Command::Run(config)), .. } => block_on(run(*config)),
-        Cli { command: None, run: Some(config) } => block_on(run(config)),
-        Cli { command: None, run: None } => unreachable!("clap asks for the settings of `run`"),
+        Cli::Command(Command::Demo(demo)) => block_on(demo::run(demo)),
+        Cli::Command(Command::Migrate(migrate)) => block_on(worker::migrate(migrate)),
+        Cli::Command(Command::Run(config)) => block_on(run(*config)),
+        Cli::Run(config) => block_on(run(config)),
     })
 }
 

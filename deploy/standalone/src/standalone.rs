@@ -27,9 +27,9 @@ const ADMIN_PORT: u16 = 8080;
 const INBOX_LIMIT: u64 = 100_000;
 
 /// The ports, bound by the caller.
-pub struct Listeners {
-    pub public: Option<TcpListener>,
-    pub admin: TcpListener,
+pub(crate) struct Listeners {
+    pub(crate) public: Option<TcpListener>,
+    pub(crate) admin: TcpListener,
 }
 
 impl Listeners {
@@ -37,7 +37,7 @@ impl Listeners {
     ///
     /// # Errors
     /// A port is taken, or the address is not this machine's.
-    pub async fn bind(config: &Config, source: &Source) -> anyhow::Result<Self> {
+    pub(crate) async fn bind(config: &Config, source: &Source) -> anyhow::Result<Self> {
         let process = &config.process;
         let public = match source {
             Source::Webhook(_) => Some(bind("PORT", process.address(config.updates.port)).await?),
@@ -55,7 +55,12 @@ async fn bind(variable: &str, address: std::net::SocketAddr) -> anyhow::Result<T
 ///
 /// # Errors
 /// A setting turned out to be wrong once something was asked, the file cannot be used, or a port fails.
-pub async fn run(config: Config, source: Source, listeners: Listeners, stop: CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    config: Config,
+    source: Source,
+    listeners: Listeners,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let metrics = WorkerMetrics::default();
     let mut registry = Registry::default();
     metrics.register(&mut registry);
@@ -73,7 +78,9 @@ pub async fn run(config: Config, source: Source, listeners: Listeners, stop: Can
         },
     );
     let inbox = store.inbox().ok_or_else(|| {
-        BadSetting("DATABASE_URL must be a file here, such as ./gmbot.db: for Postgres, run gateway and worker.".to_owned())
+        BadSetting(
+            "DATABASE_URL must be a file here, such as ./gmbot.db: for Postgres, run gateway and worker.".to_owned(),
+        )
     })?;
     let queue = InProcess::open(inbox, Config::shards(), INBOX_LIMIT)
         .await
@@ -102,10 +109,7 @@ pub async fn run(config: Config, source: Source, listeners: Listeners, stop: Can
         metrics: gateway_metrics,
         public: listeners.public,
     };
-    let gateway = ends(
-        &ended,
-        gateway::serve(service, &readiness, &ended),
-    );
+    let gateway = ends(&ended, gateway::serve(service, &readiness, &ended));
     let worker = ends(&ended, worker::start(work, ended.as_ref().clone()));
     let working = async {
         let _done = done.clone().drop_guard();

@@ -130,7 +130,10 @@ impl State {
             "getwebhookinfo" => self.info(),
             "getupdates" => self.updates(arguments).await,
             _ => {
-                return Reply::text(404, r#"{"ok":false,"error_code":404,"description":"Not Found: method not found"}"#);
+                return Reply::text(
+                    404,
+                    r#"{"ok":false,"error_code":404,"description":"Not Found: method not found"}"#,
+                );
             }
         };
         Reply::text(200, &json!({ "ok": true, "result": result }).to_string())

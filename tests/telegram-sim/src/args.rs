@@ -22,12 +22,7 @@ impl Args {
         if let Some(query) = query {
             args.add_form(query.as_bytes());
         }
-        let kind = content_type
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
+        let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match kind.as_str() {
             "application/x-www-form-urlencoded" => args.add_form(body),
             "application/json" => args.add_json(body),
@@ -50,18 +45,14 @@ impl Args {
             tracing::debug!(%error, "a JSON body could not be read to its end");
         }
         for (name, raw) in members {
-            let value =
-                serde_json::from_str::<String>(raw.get()).unwrap_or_else(|_| raw.get().to_owned());
+            let value = serde_json::from_str::<String>(raw.get()).unwrap_or_else(|_| raw.get().to_owned());
             self.pairs.push((name, value));
         }
     }
 
     /// The argument's text; an absent and an empty one are the same.
     pub(crate) fn text(&self, name: &str) -> &str {
-        self.pairs
-            .iter()
-            .find(|(key, _)| key == name)
-            .map_or("", |(_, value)| value.as_str())
+        self.pairs.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
@@ -70,10 +61,7 @@ impl Args {
 
     /// True for `true`, `yes` and `1`, in any case; everything else is false.
     pub(crate) fn flag(&self, name: &str) -> bool {
-        matches!(
-            self.text(name).trim().to_ascii_lowercase().as_str(),
-            "true" | "yes" | "1"
-        )
+        matches!(self.text(name).trim().to_ascii_lowercase().as_str(), "true" | "yes" | "1")
     }
 
     /// The number the text begins with, 0 if it begins with none.
@@ -83,11 +71,7 @@ impl Args {
 
     /// Like [`Args::number`], with a value for an absent one, kept within bounds.
     pub(crate) fn number_within(&self, name: &str, absent: i64, least: i64, most: i64) -> i64 {
-        if self.text(name).is_empty() {
-            absent
-        } else {
-            self.number(name).clamp(least, most)
-        }
+        if self.text(name).is_empty() { absent } else { self.number(name).clamp(least, most) }
     }
 
     /// The argument as JSON, if it is there and is JSON.
@@ -100,9 +84,7 @@ impl Args {
         let mut map = Map::new();
         for (name, text) in &self.pairs {
             let value = match serde_json::from_str::<Value>(text) {
-                Ok(value) if name != "text" && name != "callback_query_id" && !value.is_null() => {
-                    value
-                }
+                Ok(value) if name != "text" && name != "callback_query_id" && !value.is_null() => value,
                 _ => Value::String(text.clone()),
             };
             map.entry(name.clone()).or_insert(value);
@@ -144,9 +126,7 @@ pub(crate) fn leading_number(text: &str) -> i64 {
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    let end = digits
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(digits.len());
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     if end == 0 {
         return 0;
     }
@@ -164,15 +144,8 @@ mod tests {
 
     #[test]
     fn the_query_string_comes_before_the_body() {
-        let args = Args::merge(
-            Some("a=1&b=x%20y"),
-            "application/x-www-form-urlencoded",
-            b"a=2&c=3",
-        );
-        assert_eq!(
-            (args.text("a"), args.text("b"), args.text("c")),
-            ("1", "x y", "3")
-        );
+        let args = Args::merge(Some("a=1&b=x%20y"), "application/x-www-form-urlencoded", b"a=2&c=3");
+        assert_eq!((args.text("a"), args.text("b"), args.text("c")), ("1", "x y", "3"));
     }
 
     #[test]
@@ -200,27 +173,13 @@ mod tests {
 
     #[test]
     fn numbers_and_flags_are_read_leniently() {
-        for (text, number) in [
-            ("12", 12),
-            (" -7 ", -7),
-            ("3abc", 3),
-            ("abc", 0),
-            ("", 0),
-            ("99999999999999999999", i64::MAX),
-        ] {
+        for (text, number) in
+            [("12", 12), (" -7 ", -7), ("3abc", 3), ("abc", 0), ("", 0), ("99999999999999999999", i64::MAX)]
+        {
             assert_eq!(leading_number(text), number, "{text:?}");
         }
-        for (text, flag) in [
-            ("true", true),
-            ("YES", true),
-            (" 1 ", true),
-            ("0", false),
-            ("on", false),
-            ("", false),
-        ] {
-            let args = Args {
-                pairs: vec![("f".into(), text.into())],
-            };
+        for (text, flag) in [("true", true), ("YES", true), (" 1 ", true), ("0", false), ("on", false), ("", false)] {
+            let args = Args { pairs: vec![("f".into(), text.into())] };
             assert_eq!(args.flag("f"), flag, "{text:?}");
         }
     }

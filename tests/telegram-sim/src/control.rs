@@ -112,8 +112,7 @@ async fn clear_calls(State(shared): Control) -> Response {
 }
 
 async fn deliveries(State(shared): Control) -> Response {
-    let deliveries: Vec<_> =
-        shared.read(|state| state.updates.deliveries.iter().cloned().collect());
+    let deliveries: Vec<_> = shared.read(|state| state.updates.deliveries.iter().cloned().collect());
     shown(&deliveries)
 }
 

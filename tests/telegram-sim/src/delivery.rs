@@ -36,8 +36,7 @@ pub(crate) async fn run(shared: Arc<Shared>, client: reqwest::Client) {
             settle(&shared, &mut plan, generation, &done);
         }
         let now_ms = shared.clock.now_ms();
-        let (current, target) =
-            shared.read(|state| (state.webhook.generation, state.webhook.target.clone()));
+        let (current, target) = shared.read(|state| (state.webhook.generation, state.webhook.target.clone()));
         if current != generation {
             generation = current;
             plan = Plan::default();
@@ -72,12 +71,7 @@ fn deliver(
         let update = state.updates.get(update_id)?;
         (update.expires_ms > now_ms).then(|| update.body.clone())
     });
-    let (client, target, finish, stop) = (
-        client.clone(),
-        target.clone(),
-        finish.clone(),
-        shared.stop.clone(),
-    );
+    let (client, target, finish, stop) = (client.clone(), target.clone(), finish.clone(), shared.stop.clone());
     shared.tasks.spawn(async move {
         let outcome = match body {
             None => Outcome::Expired,
@@ -87,11 +81,7 @@ fn deliver(
             },
         };
         // Nobody listens any more when the simulator has stopped.
-        let _stopped = finish.send(Finished {
-            generation,
-            update_id,
-            outcome,
-        });
+        let _stopped = finish.send(Finished { generation, update_id, outcome });
     });
 }
 
@@ -100,21 +90,12 @@ fn settle(shared: &Shared, plan: &mut Plan, generation: u64, done: &Finished) {
     let now_ms = shared.clock.now_ms();
     let verdict = shared.change(|state| {
         let long_wait_s = state.rng.random_range(60..=120);
-        let expires_ms = state
-            .updates
-            .get(done.update_id)
-            .map(|update| update.expires_ms);
+        let expires_ms = state.updates.get(done.update_id).map(|update| update.expires_ms);
         let stale = done.generation != generation;
         let verdict = if stale {
             Verdict::Stale
         } else {
-            plan.settle(
-                done.update_id,
-                &done.outcome,
-                now_ms,
-                long_wait_s,
-                expires_ms,
-            )
+            plan.settle(done.update_id, &done.outcome, now_ms, long_wait_s, expires_ms)
         };
         if matches!(verdict, Verdict::Done | Verdict::Dropped)
             || (stale && matches!(done.outcome, Outcome::Delivered { .. }))
@@ -134,10 +115,7 @@ fn settle(shared: &Shared, plan: &mut Plan, generation: u64, done: &Finished) {
         verdict
     });
     if verdict == Verdict::Dropped {
-        tracing::info!(
-            update_id = done.update_id,
-            "an update expired before it could be delivered"
-        );
+        tracing::info!(update_id = done.update_id, "an update expired before it could be delivered");
     }
 }
 

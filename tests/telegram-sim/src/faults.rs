@@ -78,25 +78,13 @@ impl Fault {
     /// A fault that meets every call, until it is narrowed.
     #[must_use]
     pub fn new(harm: Harm) -> Self {
-        Self {
-            method: None,
-            chat: None,
-            user: None,
-            how_often: HowOften::Always,
-            after_effect: false,
-            harm,
-        }
+        Self { method: None, chat: None, user: None, how_often: HowOften::Always, after_effect: false, harm }
     }
 
     /// An error reply such as `400`, `Bad Request: PARTICIPANT_ID_INVALID`.
     #[must_use]
     pub fn error(code: u16, description: &str) -> Self {
-        Self::new(Harm::Error {
-            status: code,
-            error_code: code,
-            description: description.to_owned(),
-            parameters: None,
-        })
+        Self::new(Harm::Error { status: code, error_code: code, description: description.to_owned(), parameters: None })
     }
 
     /// A flood error, with the header and the parameter.
@@ -113,70 +101,46 @@ impl Fault {
     /// The call has its effect and the connection is cut.
     #[must_use]
     pub fn reply_lost() -> Self {
-        Self {
-            after_effect: true,
-            ..Self::new(Harm::Cut)
-        }
+        Self { after_effect: true, ..Self::new(Harm::Cut) }
     }
 
     #[must_use]
     pub fn hang(how_long: Duration) -> Self {
-        Self::new(Harm::HangMs(
-            u64::try_from(how_long.as_millis()).unwrap_or(u64::MAX),
-        ))
+        Self::new(Harm::HangMs(u64::try_from(how_long.as_millis()).unwrap_or(u64::MAX)))
     }
 
     #[must_use]
     pub fn latency(how_long: Duration) -> Self {
-        Self::new(Harm::LatencyMs(
-            u64::try_from(how_long.as_millis()).unwrap_or(u64::MAX),
-        ))
+        Self::new(Harm::LatencyMs(u64::try_from(how_long.as_millis()).unwrap_or(u64::MAX)))
     }
 
     #[must_use]
     pub fn on(self, method: &str) -> Self {
-        Self {
-            method: Some(method.to_owned()),
-            ..self
-        }
+        Self { method: Some(method.to_owned()), ..self }
     }
 
     #[must_use]
     pub fn in_chat(self, chat: ChatId) -> Self {
-        Self {
-            chat: Some(chat),
-            ..self
-        }
+        Self { chat: Some(chat), ..self }
     }
 
     #[must_use]
     pub fn about(self, user: UserId) -> Self {
-        Self {
-            user: Some(user),
-            ..self
-        }
+        Self { user: Some(user), ..self }
     }
 
     #[must_use]
     pub fn next(self, times: u32) -> Self {
-        Self {
-            how_often: HowOften::Next(times),
-            ..self
-        }
+        Self { how_often: HowOften::Next(times), ..self }
     }
 
     #[must_use]
     pub fn with_probability(self, probability: f64) -> Self {
-        Self {
-            how_often: HowOften::Probability(probability),
-            ..self
-        }
+        Self { how_often: HowOften::Probability(probability), ..self }
     }
 
     fn meets(&self, method: &str, chat: Option<ChatId>, user: Option<UserId>) -> bool {
-        self.method
-            .as_ref()
-            .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+        self.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
             && self.chat.is_none_or(|wanted| chat == Some(wanted))
             && self.user.is_none_or(|wanted| user == Some(wanted))
     }
@@ -245,30 +209,11 @@ mod tests {
     fn faults_strike_what_they_are_meant_for() {
         let mut rng = StdRng::seed_from_u64(1);
         let mut plan = Plan::default();
-        plan.add(
-            Fault::error(400, "Bad Request: x")
-                .on("getChatMember")
-                .in_chat(ChatId(-1))
-                .about(UserId(7))
-                .next(1),
-        );
-        assert!(
-            plan.strike("sendMessage", Some(ChatId(-1)), Some(UserId(7)), &mut rng)
-                .is_none()
-        );
-        assert!(
-            plan.strike("getchatmember", Some(ChatId(-2)), Some(UserId(7)), &mut rng)
-                .is_none()
-        );
-        assert!(
-            plan.strike("getchatmember", Some(ChatId(-1)), Some(UserId(7)), &mut rng)
-                .is_some()
-        );
-        assert!(
-            plan.strike("getchatmember", Some(ChatId(-1)), Some(UserId(7)), &mut rng)
-                .is_none(),
-            "only once"
-        );
+        plan.add(Fault::error(400, "Bad Request: x").on("getChatMember").in_chat(ChatId(-1)).about(UserId(7)).next(1));
+        assert!(plan.strike("sendMessage", Some(ChatId(-1)), Some(UserId(7)), &mut rng).is_none());
+        assert!(plan.strike("getchatmember", Some(ChatId(-2)), Some(UserId(7)), &mut rng).is_none());
+        assert!(plan.strike("getchatmember", Some(ChatId(-1)), Some(UserId(7)), &mut rng).is_some());
+        assert!(plan.strike("getchatmember", Some(ChatId(-1)), Some(UserId(7)), &mut rng).is_none(), "only once");
     }
 
     #[test]
@@ -277,9 +222,7 @@ mod tests {
             let mut rng = StdRng::seed_from_u64(seed);
             let mut plan = Plan::default();
             plan.add(Fault::new(Harm::Empty500).with_probability(0.5));
-            (0..64)
-                .map(|_| plan.strike("getMe", None, None, &mut rng).is_some())
-                .collect::<Vec<_>>()
+            (0..64).map(|_| plan.strike("getMe", None, None, &mut rng).is_some()).collect::<Vec<_>>()
         };
         assert_eq!(run(5), run(5));
         assert_ne!(run(5), run(6));

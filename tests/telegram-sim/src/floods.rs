@@ -83,10 +83,7 @@ const READ_WAIT_S: i64 = 8;
 
 impl Floods {
     pub(crate) fn new(limits: FloodLimits) -> Self {
-        Self {
-            limits,
-            seen: HashMap::new(),
-        }
+        Self { limits, seen: HashMap::new() }
     }
 
     pub(crate) fn set_limits(&mut self, limits: FloodLimits) {
@@ -100,40 +97,19 @@ impl Floods {
         let windows: Vec<(Key, i64, usize)> = match cost {
             Cost::Send(chat) => {
                 let per_chat = if chat.0 < 0 {
-                    limits
-                        .group_per_minute
-                        .map(|most| (Key::Chat(chat), 60_000, most))
+                    limits.group_per_minute.map(|most| (Key::Chat(chat), 60_000, most))
                 } else {
-                    limits
-                        .private_per_second
-                        .map(|most| (Key::Chat(chat), 1000, most))
+                    limits.private_per_second.map(|most| (Key::Chat(chat), 1000, most))
                 };
-                let overall = limits
-                    .overall_per_second
-                    .map(|most| (Key::Overall, 1000, most));
+                let overall = limits.overall_per_second.map(|most| (Key::Overall, 1000, most));
                 per_chat.into_iter().chain(overall).collect()
             }
-            Cost::Read => limits
-                .reads_per_second
-                .map(|most| (Key::Reads, 1000, most))
-                .into_iter()
-                .collect(),
-            Cost::Webhook => limits
-                .webhooks_per_second
-                .map(|most| (Key::Webhooks, 1000, most))
-                .into_iter()
-                .collect(),
+            Cost::Read => limits.reads_per_second.map(|most| (Key::Reads, 1000, most)).into_iter().collect(),
+            Cost::Webhook => limits.webhooks_per_second.map(|most| (Key::Webhooks, 1000, most)).into_iter().collect(),
         };
-        let wait = windows
-            .iter()
-            .filter_map(|(key, window, most)| self.wait(now_ms, *key, *window, *most))
-            .max();
+        let wait = windows.iter().filter_map(|(key, window, most)| self.wait(now_ms, *key, *window, *most)).max();
         if let Some(wait) = wait {
-            return Err(if cost == Cost::Read {
-                READ_WAIT_S
-            } else {
-                wait
-            });
+            return Err(if cost == Cost::Read { READ_WAIT_S } else { wait });
         }
         for (key, ..) in windows {
             self.seen.entry(key).or_default().push_back(now_ms);
@@ -150,9 +126,7 @@ impl Floods {
         if seen.len() < most {
             return None;
         }
-        let frees_at = seen
-            .get(seen.len() - most)
-            .map_or(now_ms, |at| at + window_ms);
+        let frees_at = seen.get(seen.len() - most).map_or(now_ms, |at| at + window_ms);
         Some(((frees_at - now_ms + 999) / 1000).max(LEAST_WAIT_S))
     }
 }
@@ -167,23 +141,11 @@ mod tests {
     fn a_group_takes_twenty_messages_a_minute() {
         let mut floods = Floods::new(FloodLimits::telegram());
         for n in 0..20 {
-            assert_eq!(
-                floods.admit(n * 1000, Cost::Send(GROUP)),
-                Ok(()),
-                "message {n}"
-            );
+            assert_eq!(floods.admit(n * 1000, Cost::Send(GROUP)), Ok(()), "message {n}");
         }
         assert_eq!(floods.admit(20_000, Cost::Send(GROUP)), Err(40));
-        assert_eq!(
-            floods.admit(20_000, Cost::Send(ChatId(-6))),
-            Ok(()),
-            "another group is not affected"
-        );
-        assert_eq!(
-            floods.admit(60_000, Cost::Send(GROUP)),
-            Ok(()),
-            "the first has left the window"
-        );
+        assert_eq!(floods.admit(20_000, Cost::Send(ChatId(-6))), Ok(()), "another group is not affected");
+        assert_eq!(floods.admit(60_000, Cost::Send(GROUP)), Ok(()), "the first has left the window");
         assert_eq!(floods.admit(60_000, Cost::Send(GROUP)), Err(1));
     }
 

@@ -54,19 +54,13 @@ impl Call {
     /// A text argument, empty if it is absent.
     #[must_use]
     pub fn text_arg(&self, name: &str) -> &str {
-        self.args
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.args.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// The parsed result, null if there is none.
     #[must_use]
     pub fn result(&self) -> Value {
-        self.result
-            .as_ref()
-            .and_then(|raw| serde_json::from_str(raw.get()).ok())
-            .unwrap_or_default()
+        self.result.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
     }
 
     fn number_arg(&self, name: &str) -> Option<i64> {
@@ -79,19 +73,8 @@ impl Call {
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let args: Vec<String> = self
-            .args
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        write!(
-            f,
-            "#{} {} {} -> {}",
-            self.number,
-            self.method,
-            args.join(" "),
-            self.status
-        )?;
+        let args: Vec<String> = self.args.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        write!(f, "#{} {} {} -> {}", self.number, self.method, args.join(" "), self.status)?;
         if let Some(error) = &self.error {
             write!(f, " {error}")?;
         }
@@ -180,11 +163,7 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self {
-            calls: VecDeque::new(),
-            capacity,
-            last_number: 0,
-        }
+        Self { calls: VecDeque::new(), capacity, last_number: 0 }
     }
 
     pub(crate) fn record(&mut self, mut call: Call) {

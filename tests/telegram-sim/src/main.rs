@@ -41,20 +41,13 @@ struct Options {
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let simulator = Simulator::start(SimConfig {
         listen: SocketAddr::new(options.host, options.port),
         token: options.token,
         bot_username: options.username,
         seed: options.seed,
-        floods: if options.no_floods {
-            FloodLimits::off()
-        } else {
-            FloodLimits::telegram()
-        },
+        floods: if options.no_floods { FloodLimits::off() } else { FloodLimits::telegram() },
         strict_webhooks: options.strict_webhooks,
         ..SimConfig::default()
     })
@@ -74,10 +67,7 @@ async fn asked_to_stop() -> std::io::Result<()> {
     }
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "where it listens is what the program has to say"
-)]
+#[expect(clippy::print_stdout, reason = "where it listens is what the program has to say")]
 fn announce(simulator: &Simulator) {
     println!("Bot API: {}", simulator.api_url());
     println!("Control: {}/control", simulator.api_url());

@@ -65,17 +65,11 @@ methods! {
 
 impl Name {
     pub(crate) fn from_lower(lower: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(_, name)| name.eq_ignore_ascii_case(lower))
-            .map(|(method, _)| *method)
+        Self::ALL.iter().find(|(_, name)| name.eq_ignore_ascii_case(lower)).map(|(method, _)| *method)
     }
 
     pub(crate) fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(method, _)| *method == self)
-            .map_or("", |(_, name)| name)
+        Self::ALL.iter().find(|(method, _)| *method == self).map_or("", |(_, name)| name)
     }
 }
 
@@ -95,15 +89,9 @@ fn check_token(given: &str, token: &str) -> Result<(), ApiError> {
     if given.starts_with('0') || given.len() > 80 || !given.contains(':') {
         return Err(ApiError::new(401, "Unauthorized: invalid token specified"));
     }
-    let is_number = given
-        .split(':')
-        .next()
-        .is_some_and(|id| id.parse::<i64>().is_ok());
+    let is_number = given.split(':').next().is_some_and(|id| id.parse::<i64>().is_ok());
     if !is_number {
-        return Err(ApiError::new(
-            421,
-            "Misdirected Request: unallowed token specified",
-        ));
+        return Err(ApiError::new(421, "Misdirected Request: unallowed token specified"));
     }
     if given != token {
         return Err(ApiError::new(401, "Unauthorized"));
@@ -114,18 +102,15 @@ fn check_token(given: &str, token: &str) -> Result<(), ApiError> {
 /// Runs a method. Only the two that wait are async inside.
 pub(crate) async fn call(shared: &Shared, name: Name, args: &Args) -> MethodResult {
     let cost = match name {
-        Name::SendMessage | Name::EditMessageText | Name::EditMessageReplyMarkup => shared
-            .read(|state| access::chat_id(state, args.text("chat_id")))
-            .ok()
-            .map(Cost::Send),
+        Name::SendMessage | Name::EditMessageText | Name::EditMessageReplyMarkup => {
+            shared.read(|state| access::chat_id(state, args.text("chat_id"))).ok().map(Cost::Send)
+        }
         Name::GetChatMember => Some(Cost::Read),
         Name::SetWebhook if args.has("url") => Some(Cost::Webhook),
         _ => None,
     };
     if let Some(cost) = cost {
-        shared
-            .floods(|floods| floods.admit(shared.clock.now_ms(), cost))
-            .map_err(ApiError::flood)?;
+        shared.floods(|floods| floods.admit(shared.clock.now_ms(), cost)).map_err(ApiError::flood)?;
     }
     match name {
         Name::GetUpdates => updates::get_updates(shared, args).await,
@@ -135,9 +120,7 @@ pub(crate) async fn call(shared: &Shared, name: Name, args: &Args) -> MethodResu
         Name::GetMe => shared.read(chats::get_me),
         Name::GetChat => shared.change(|state| chats::get_chat(state, args)),
         Name::GetChatMember => shared.read(|state| members::get_member(state, args)),
-        Name::GetChatAdministrators => {
-            shared.read(|state| members::get_administrators(state, args))
-        }
+        Name::GetChatAdministrators => shared.read(|state| members::get_administrators(state, args)),
         Name::GetChatMemberCount => shared.read(|state| members::get_count(state, args)),
         Name::RestrictChatMember => shared.change(|state| moderation::restrict(state, args)),
         Name::PromoteChatMember => shared.change(|state| moderation::promote(state, args)),
@@ -146,9 +129,7 @@ pub(crate) async fn call(shared: &Shared, name: Name, args: &Args) -> MethodResu
         Name::SendMessage => shared.change(|state| sending::send_message(state, args)),
         Name::SendChatAction => shared.read(|state| sending::send_action(state, args)),
         Name::EditMessageText => shared.change(|state| messages::edit_text(state, args)),
-        Name::EditMessageReplyMarkup => {
-            shared.change(|state| messages::edit_reply_markup(state, args))
-        }
+        Name::EditMessageReplyMarkup => shared.change(|state| messages::edit_reply_markup(state, args)),
         Name::DeleteMessage => shared.change(|state| messages::delete_one(state, args)),
         Name::DeleteMessages => shared.change(|state| messages::delete_many(state, args)),
         Name::AnswerCallbackQuery => shared.change(|state| callbacks::answer(state, args)),
@@ -176,30 +157,14 @@ mod tests {
             (format!("/bot{TOKEN}/"), Ok(String::new())),
             (format!("/bot{TOKEN}"), Err((404, "Not Found"))),
             ("/elsewhere".to_owned(), Err((404, "Not Found"))),
-            (
-                "/bot123456:TEST-token-of-somebody-else/getMe".to_owned(),
-                Err((401, "Unauthorized")),
-            ),
-            (
-                "/bot0123:abc/getMe".to_owned(),
-                Err((401, "Unauthorized: invalid token specified")),
-            ),
-            (
-                "/botabc/getMe".to_owned(),
-                Err((401, "Unauthorized: invalid token specified")),
-            ),
-            (
-                "/botabc:def/getMe".to_owned(),
-                Err((421, "Misdirected Request: unallowed token specified")),
-            ),
+            ("/bot123456:TEST-token-of-somebody-else/getMe".to_owned(), Err((401, "Unauthorized"))),
+            ("/bot0123:abc/getMe".to_owned(), Err((401, "Unauthorized: invalid token specified"))),
+            ("/botabc/getMe".to_owned(), Err((401, "Unauthorized: invalid token specified"))),
+            ("/botabc:def/getMe".to_owned(), Err((421, "Misdirected Request: unallowed token specified"))),
         ];
         for (path, expected) in cases {
             let routed = route(&path, TOKEN).map_err(|error| (error.code, error.description));
-            assert_eq!(
-                routed,
-                expected.map_err(|(code, text)| (code, text.to_owned())),
-                "{path}"
-            );
+            assert_eq!(routed, expected.map_err(|(code, text)| (code, text.to_owned())), "{path}");
         }
     }
 }

@@ -22,17 +22,11 @@ impl Answer {
     pub(crate) fn value(value: &impl Serialize) -> Self {
         // Serializing our own values cannot fail: they have string keys and finite numbers only.
         let result = to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned());
-        Self {
-            result,
-            description: None,
-        }
+        Self { result, description: None }
     }
 
     pub(crate) fn described(description: &'static str) -> Self {
-        Self {
-            description: Some(description),
-            ..Self::yes()
-        }
+        Self { description: Some(description), ..Self::yes() }
     }
 }
 
@@ -48,11 +42,7 @@ pub(crate) type MethodResult = Result<Answer, ApiError>;
 
 impl ApiError {
     pub(crate) fn new(code: u16, description: impl Into<String>) -> Self {
-        Self {
-            code,
-            description: description.into(),
-            parameters: None,
-        }
+        Self { code, description: description.into(), parameters: None }
     }
 
     pub(crate) fn bad_request(text: impl std::fmt::Display) -> Self {
@@ -103,15 +93,10 @@ pub(crate) fn response(outcome: &MethodResult) -> Response {
     match outcome {
         Ok(answer) => json_response(
             StatusCode::OK,
-            &Success {
-                ok: true,
-                result: &answer.result,
-                description: answer.description,
-            },
+            &Success { ok: true, result: &answer.result, description: answer.description },
         ),
         Err(error) => {
-            let status =
-                StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let status = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             let body = Failure {
                 ok: false,
                 error_code: error.code,
@@ -119,14 +104,9 @@ pub(crate) fn response(outcome: &MethodResult) -> Response {
                 parameters: error.parameters.as_ref(),
             };
             let mut response = json_response(status, &body);
-            let retry_after = error
-                .parameters
-                .as_ref()
-                .and_then(|all| all["retry_after"].as_i64());
+            let retry_after = error.parameters.as_ref().and_then(|all| all["retry_after"].as_i64());
             if let Some(seconds) = retry_after {
-                response
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             response
         }
@@ -136,8 +116,7 @@ pub(crate) fn response(outcome: &MethodResult) -> Response {
 /// A response with this status and body, for faults and for what has no JSON.
 pub(crate) fn raw_response(status: u16, content_type: &str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Ok(value) = HeaderValue::from_str(content_type)
         && !content_type.is_empty()
     {
@@ -147,9 +126,5 @@ pub(crate) fn raw_response(status: u16, content_type: &str, body: impl Into<Body
 }
 
 pub(crate) fn json_response(status: StatusCode, body: &impl Serialize) -> Response {
-    raw_response(
-        status.as_u16(),
-        "application/json",
-        serde_json::to_vec(body).unwrap_or_default(),
-    )
+    raw_response(status.as_u16(), "application/json", serde_json::to_vec(body).unwrap_or_default())
 }

@@ -146,40 +146,21 @@ flags! {
 
 impl AdminRights {
     /// What a gatekeeping bot asks for in a group: delete, restrict, invite.
-    pub const MODERATOR: Self = Self(
-        Self::MANAGE_CHAT.0
-            | Self::DELETE_MESSAGES.0
-            | Self::RESTRICT_MEMBERS.0
-            | Self::INVITE_USERS.0,
-    );
-    const CHANNEL_ONLY: Self =
-        Self(Self::POST_MESSAGES.0 | Self::EDIT_MESSAGES.0 | Self::MANAGE_DIRECT_MESSAGES.0);
-    const GROUP_ONLY: Self =
-        Self(Self::PIN_MESSAGES.0 | Self::MANAGE_TOPICS.0 | Self::MANAGE_TAGS.0);
+    pub const MODERATOR: Self =
+        Self(Self::MANAGE_CHAT.0 | Self::DELETE_MESSAGES.0 | Self::RESTRICT_MEMBERS.0 | Self::INVITE_USERS.0);
+    const CHANNEL_ONLY: Self = Self(Self::POST_MESSAGES.0 | Self::EDIT_MESSAGES.0 | Self::MANAGE_DIRECT_MESSAGES.0);
+    const GROUP_ONLY: Self = Self(Self::PIN_MESSAGES.0 | Self::MANAGE_TOPICS.0 | Self::MANAGE_TAGS.0);
 
     /// The same, without what such a chat does not know, and with `can_manage_chat`, which any other right implies.
     #[must_use]
     pub const fn fitting(self, is_channel: bool) -> Self {
-        let known = self.without(if is_channel {
-            Self::GROUP_ONLY
-        } else {
-            Self::CHANNEL_ONLY
-        });
-        if known.0 == 0 {
-            known
-        } else {
-            Self(known.0 | Self::MANAGE_CHAT.0)
-        }
+        let known = self.without(if is_channel { Self::GROUP_ONLY } else { Self::CHANNEL_ONLY });
+        if known.0 == 0 { known } else { Self(known.0 | Self::MANAGE_CHAT.0) }
     }
 
     /// Whether a chat of this sort shows the field of `flag`.
     pub(crate) const fn shows(flag: Self, is_channel: bool) -> bool {
-        !(if is_channel {
-            Self::GROUP_ONLY
-        } else {
-            Self::CHANNEL_ONLY
-        })
-        .has(flag)
+        !(if is_channel { Self::GROUP_ONLY } else { Self::CHANNEL_ONLY }).has(flag)
     }
 }
 
@@ -189,37 +170,19 @@ mod tests {
 
     #[test]
     fn permissions_survive_json() {
-        for permissions in [
-            Permissions::none(),
-            Permissions::all(),
-            Permissions::SEND_MESSAGES | Permissions::MANAGE_TOPICS,
-        ] {
+        for permissions in
+            [Permissions::none(), Permissions::all(), Permissions::SEND_MESSAGES | Permissions::MANAGE_TOPICS]
+        {
             let text = serde_json::to_string(&permissions).expect("flags serialize");
-            assert_eq!(
-                serde_json::from_str::<Permissions>(&text).expect("flags parse"),
-                permissions,
-                "{text}"
-            );
+            assert_eq!(serde_json::from_str::<Permissions>(&text).expect("flags parse"), permissions, "{text}");
         }
     }
 
     #[test]
     fn rights_fit_the_sort_of_chat() {
-        assert!(
-            !AdminRights::all()
-                .fitting(true)
-                .has(AdminRights::PIN_MESSAGES)
-        );
-        assert!(
-            !AdminRights::all()
-                .fitting(false)
-                .has(AdminRights::POST_MESSAGES)
-        );
+        assert!(!AdminRights::all().fitting(true).has(AdminRights::PIN_MESSAGES));
+        assert!(!AdminRights::all().fitting(false).has(AdminRights::POST_MESSAGES));
         assert_eq!(AdminRights::none().fitting(false), AdminRights::none());
-        assert!(
-            AdminRights::DELETE_MESSAGES
-                .fitting(false)
-                .has(AdminRights::MANAGE_CHAT)
-        );
+        assert!(AdminRights::DELETE_MESSAGES.fitting(false).has(AdminRights::MANAGE_CHAT));
     }
 }

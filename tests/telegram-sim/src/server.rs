@@ -22,10 +22,7 @@ use crate::reply::{ApiError, MethodResult, raw_response, response};
 use crate::shared::Shared;
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .nest("/control", control::router())
-        .fallback(serve)
-        .with_state(shared)
+    Router::new().nest("/control", control::router()).fallback(serve).with_state(shared)
 }
 
 async fn serve(
@@ -44,34 +41,16 @@ async fn serve(
         Ok(method) => method,
         Err(error) => return response(&Err(error)),
     };
-    let content_type = head
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let args = Args::merge(head.uri.query(), content_type, &body);
-    let name = if method.is_empty() {
-        args.text("method").to_lowercase()
-    } else {
-        method
-    };
-    Handling {
-        shared,
-        scissors,
-        name,
-        args,
-        at_ms: 0,
-    }
-    .run()
-    .await
+    let name = if method.is_empty() { args.text("method").to_lowercase() } else { method };
+    Handling { shared, scissors, name, args, at_ms: 0 }.run().await
 }
 
 /// Errors while reading a request have no body, and the connection ends.
 fn refuse_reading(status: StatusCode) -> Response {
     let mut response = raw_response(status.as_u16(), "", Body::empty());
-    response
-        .headers_mut()
-        .insert(header::CONNECTION, http::HeaderValue::from_static("close"));
+    response.headers_mut().insert(header::CONNECTION, http::HeaderValue::from_static("close"));
     response
 }
 
@@ -87,15 +66,9 @@ struct Handling {
 impl Handling {
     async fn run(mut self) -> Response {
         self.at_ms = self.shared.clock.now_ms();
-        let chat = Some(self.args.number("chat_id"))
-            .filter(|id| *id != 0)
-            .map(ChatId);
-        let user = Some(self.args.number("user_id"))
-            .filter(|id| *id != 0)
-            .map(UserId);
-        let fault = self
-            .shared
-            .faults(|plan, rng| plan.strike(&self.name, chat, user, rng));
+        let chat = Some(self.args.number("chat_id")).filter(|id| *id != 0).map(ChatId);
+        let user = Some(self.args.number("user_id")).filter(|id| *id != 0).map(UserId);
+        let fault = self.shared.faults(|plan, rng| plan.strike(&self.name, chat, user, rng));
         match fault {
             None => {
                 let outcome = self.call().await;
@@ -114,29 +87,14 @@ impl Handling {
     }
 
     async fn harmed(self, fault: Fault) -> Response {
-        let label = format!(
-            "fault: {:?}{}",
-            fault.harm,
-            if fault.after_effect {
-                ", after the effect"
-            } else {
-                ""
-            }
-        );
+        let label = format!("fault: {:?}{}", fault.harm, if fault.after_effect { ", after the effect" } else { "" });
         // Nobody has to wait for the client: it may be gone when the effect comes.
         match &fault.harm {
-            Harm::LatencyMs(wait) if !fault.after_effect => {
-                self.shared.clock.sleep(Duration::from_millis(*wait)).await
-            }
+            Harm::LatencyMs(wait) if !fault.after_effect => self.shared.clock.sleep(Duration::from_millis(*wait)).await,
             _ => {}
         }
-        let has_effect =
-            fault.after_effect || matches!(fault.harm, Harm::LatencyMs(_) | Harm::Patch { .. });
-        let outcome = if has_effect {
-            Some(self.call().await)
-        } else {
-            None
-        };
+        let has_effect = fault.after_effect || matches!(fault.harm, Harm::LatencyMs(_) | Harm::Patch { .. });
+        let outcome = if has_effect { Some(self.call().await) } else { None };
         match (fault.harm, outcome) {
             (Harm::LatencyMs(wait), Some(outcome)) => {
                 self.record(&outcome, Some(label));
@@ -150,34 +108,14 @@ impl Handling {
                 self.record(&outcome, Some(label));
                 response(&outcome)
             }
-            (
-                Harm::Error {
-                    status,
-                    error_code,
-                    description,
-                    parameters,
-                },
-                _,
-            ) => {
-                let error = ApiError {
-                    code: error_code,
-                    description,
-                    parameters,
-                };
+            (Harm::Error { status, error_code, description, parameters }, _) => {
+                let error = ApiError { code: error_code, description, parameters };
                 self.record_status(status, Some(error.description.clone()), label);
                 let mut response = response(&Err(error));
-                *response.status_mut() =
-                    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 response
             }
-            (
-                Harm::Raw {
-                    status,
-                    content_type,
-                    body,
-                },
-                _,
-            ) => {
+            (Harm::Raw { status, content_type, body }, _) => {
                 self.record_status(status, None, label);
                 raw_response(status, &content_type, body)
             }
@@ -225,11 +163,7 @@ impl Handling {
     }
 
     fn record_status(&self, status: u16, error: Option<String>, fault: String) {
-        let call = Call {
-            status,
-            error,
-            ..self.entry(Some(fault))
-        };
+        let call = Call { status, error, ..self.entry(Some(fault)) };
         self.keep(call);
     }
 
@@ -238,8 +172,7 @@ impl Handling {
             number: 0,
             at_ms: self.at_ms,
             took_ms: self.shared.clock.now_ms() - self.at_ms,
-            method: Name::from_lower(&self.name)
-                .map_or(self.name.clone(), |name| name.as_str().to_owned()),
+            method: Name::from_lower(&self.name).map_or(self.name.clone(), |name| name.as_str().to_owned()),
             args: self.args.to_map(),
             status: 0,
             result: None,

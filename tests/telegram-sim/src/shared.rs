@@ -79,7 +79,6 @@ impl Shared {
     }
 
     pub(crate) fn wake(&self) {
-        self.changed
-            .send_modify(|count| *count = count.wrapping_add(1));
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 }

@@ -22,9 +22,7 @@ use crate::{delivery, server};
 /// Why a simulator did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error(
-        "the token has to be a number, a colon and a secret of at least 24 letters, digits, `_` or `-`"
-    )]
+    #[error("the token has to be a number, a colon and a secret of at least 24 letters, digits, `_` or `-`")]
     Token,
     #[error("cannot listen on {address}")]
     Listen {
@@ -65,25 +63,17 @@ impl Simulator {
     /// The token has a wrong shape, or the address cannot be bound.
     pub async fn start(config: SimConfig) -> Result<Self, StartError> {
         let bot = bot_of(&config.token).ok_or(StartError::Token)?;
-        let listener =
-            TcpListener::bind(config.listen)
-                .await
-                .map_err(|source| StartError::Listen {
-                    address: config.listen,
-                    source,
-                })?;
-        let address = listener.local_addr().map_err(|source| StartError::Listen {
-            address: config.listen,
-            source,
-        })?;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|source| StartError::Listen { address: config.listen, source })?;
+        let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
         let client = delivery::client().map_err(StartError::Client)?;
         let shared = Arc::new(Shared::new(config, bot));
-        let service =
-            server::router(shared.clone()).into_make_service_with_connect_info::<Scissors>();
+        let service = server::router(shared.clone()).into_make_service_with_connect_info::<Scissors>();
         let stop = shared.stop.clone();
         shared.tasks.spawn(async move {
-            let serving = axum::serve(CuttableListener(listener), service)
-                .with_graceful_shutdown(stop.clone().cancelled_owned());
+            let serving =
+                axum::serve(CuttableListener(listener), service).with_graceful_shutdown(stop.clone().cancelled_owned());
             let cut_off = async {
                 stop.cancelled().await;
                 tokio::time::sleep(LAST_REPLIES).await;
@@ -98,11 +88,7 @@ impl Simulator {
             }
         });
         shared.tasks.spawn(delivery::run(shared.clone(), client));
-        Ok(Self {
-            shared,
-            address,
-            bot,
-        })
+        Ok(Self { shared, address, bot })
     }
 
     /// What a bot takes instead of `https://api.telegram.org`.
@@ -164,8 +150,7 @@ impl Simulator {
     /// Every try to hand over an update so far.
     #[must_use]
     pub fn deliveries(&self) -> Vec<Delivery> {
-        self.shared
-            .read(|state| state.updates.deliveries.iter().cloned().collect())
+        self.shared.read(|state| state.updates.deliveries.iter().cloned().collect())
     }
 
     /// How many updates the bot has not confirmed.
@@ -218,8 +203,7 @@ impl Simulator {
         wanted: impl Fn(&World) -> bool,
     ) -> Result<(), TimedOut> {
         let world = self.world();
-        self.wait(what, deadline, || wanted(&world).then_some(()))
-            .await
+        self.wait(what, deadline, || wanted(&world).then_some(())).await
     }
 
     /// Waits for anything that changes with the world, the calls or the deliveries.
@@ -227,12 +211,7 @@ impl Simulator {
     /// # Errors
     ///
     /// It did not come to that; the error shows the last calls.
-    pub async fn wait<T>(
-        &self,
-        what: &str,
-        deadline: Duration,
-        found: impl Fn() -> Option<T>,
-    ) -> Result<T, TimedOut> {
+    pub async fn wait<T>(&self, what: &str, deadline: Duration, found: impl Fn() -> Option<T>) -> Result<T, TimedOut> {
         let mut changed = self.shared.changed.subscribe();
         let waiting = async {
             loop {
@@ -243,17 +222,12 @@ impl Simulator {
                 // One look for many changes at once is enough.
                 tokio::time::sleep(Duration::from_millis(2)).await;
                 // What ends by its date changes nothing that would wake us, so look again now and then.
-                let _either =
-                    tokio::time::timeout(Duration::from_millis(100), changed.changed()).await;
+                let _either = tokio::time::timeout(Duration::from_millis(100), changed.changed()).await;
             }
         };
         match tokio::time::timeout(deadline, waiting).await {
             Ok(found) => Ok(found),
-            Err(_) => Err(TimedOut {
-                waited: deadline,
-                what: what.to_owned(),
-                last_state: self.describe(),
-            }),
+            Err(_) => Err(TimedOut { waited: deadline, what: what.to_owned(), last_state: self.describe() }),
         }
     }
 
@@ -261,11 +235,7 @@ impl Simulator {
     fn describe(&self) -> String {
         let calls = self.calls();
         let shown = Calls(calls.0[calls.len().saturating_sub(CALLS_SHOWN)..].to_vec());
-        format!(
-            "{} calls, {} updates pending. The last calls:\n{shown}",
-            calls.len(),
-            self.pending_updates()
-        )
+        format!("{} calls, {} updates pending. The last calls:\n{shown}", calls.len(), self.pending_updates())
     }
 
     /// Stops listening and delivering, and waits until both have ended.
@@ -284,20 +254,14 @@ impl Drop for Simulator {
 
 impl fmt::Debug for Simulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Simulator")
-            .field("address", &self.address)
-            .field("bot", &self.bot)
-            .finish_non_exhaustive()
+        f.debug_struct("Simulator").field("address", &self.address).field("bot", &self.bot).finish_non_exhaustive()
     }
 }
 
 /// The bot's id, if the token has the right shape.
 fn bot_of(token: &str) -> Option<UserId> {
     let (id, secret) = token.split_once(':')?;
-    let sound = secret.len() >= 24
-        && secret
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let sound = secret.len() >= 24 && secret.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if id.starts_with('0') || token.len() > 80 || !sound {
         return None;
     }

@@ -98,9 +98,7 @@ impl State {
     pub(crate) fn add_chat(&mut self, kind: ChatKind, title: &str) -> ChatId {
         let next = match kind {
             ChatKind::Basic => &mut self.next_basic_group,
-            ChatKind::Supergroup | ChatKind::Channel | ChatKind::Private => {
-                &mut self.next_supergroup
-            }
+            ChatKind::Supergroup | ChatKind::Channel | ChatKind::Private => &mut self.next_supergroup,
         };
         let id = ChatId(*next);
         *next -= 1;
@@ -111,10 +109,7 @@ impl State {
     /// The private chat with this person, made when first needed.
     pub(crate) fn private_chat(&mut self, user: UserId) -> ChatId {
         let id = ChatId::from(user);
-        self.chats.entry(id).or_insert_with(|| Chat {
-            known_to_bot: true,
-            ..Chat::new(ChatKind::Private, "")
-        });
+        self.chats.entry(id).or_insert_with(|| Chat { known_to_bot: true, ..Chat::new(ChatKind::Private, "") });
         id
     }
 
@@ -134,9 +129,7 @@ impl State {
 
     /// The group or channel with this public name, with or without the `@`.
     pub(crate) fn chat_named(&self, name: &str) -> Option<ChatId> {
-        self.usernames
-            .get(&name.trim_start_matches('@').to_lowercase())
-            .copied()
+        self.usernames.get(&name.trim_start_matches('@').to_lowercase()).copied()
     }
 
     pub(crate) fn next_invite_link(&mut self) -> String {

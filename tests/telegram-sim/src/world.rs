@@ -69,10 +69,7 @@ impl World {
     /// A new person with this first name.
     #[must_use]
     pub fn person(&self, first_name: &str) -> UserId {
-        self.person_like(&Person {
-            first_name,
-            ..Person::default()
-        })
+        self.person_like(&Person { first_name, ..Person::default() })
     }
 
     /// A new person.
@@ -142,21 +139,10 @@ impl World {
             state.set_username(id, username);
             let now = state.now();
             if let Some(chat) = state.chats.get_mut(&id) {
-                chat.set_status(
-                    owner,
-                    Status::Creator {
-                        is_member: true,
-                        is_anonymous: false,
-                    },
-                    now,
-                );
+                chat.set_status(owner, Status::Creator { is_member: true, is_anonymous: false }, now);
                 if kind == ChatKind::Supergroup {
                     // Message 1, which nobody can delete.
-                    chat.append(Message::new(
-                        Sender::User(owner),
-                        now,
-                        Content::GroupCreated,
-                    ));
+                    chat.append(Message::new(Sender::User(owner), now, Content::GroupCreated));
                 }
             }
             id
@@ -174,16 +160,9 @@ impl World {
             if !state.chats.get(&forum).is_some_and(|chat| chat.is_forum) {
                 return Err(Refused::because("the group has no topics"));
             }
-            let mut message = Message::new(
-                Sender::User(by),
-                state.now(),
-                Content::TopicCreated(name.to_owned()),
-            );
+            let mut message = Message::new(Sender::User(by), state.now(), Content::TopicCreated(name.to_owned()));
             // The topic's first message is in the topic, and gives it its number.
-            let id = state
-                .chats
-                .get(&forum)
-                .map_or(MessageId(0), |chat| MessageId(chat.next_message));
+            let id = state.chats.get(&forum).map_or(MessageId(0), |chat| MessageId(chat.next_message));
             message.thread = Some(id);
             message.is_topic_message = true;
             if let Some(chat) = state.chats.get_mut(&forum) {
@@ -237,10 +216,7 @@ impl World {
                 unban_silently(state, chat);
                 state.enter(chat, bot, owner, &Entrance::default());
             }
-            let status = Status::Administrator {
-                rights,
-                promoted_by: owner,
-            };
+            let status = Status::Administrator { rights, promoted_by: owner };
             state.change_status(chat, bot, status, owner, &Entrance::default());
         });
     }
@@ -277,20 +253,14 @@ fn unban_silently(state: &mut State, chat: ChatId) {
 /// The chat's owner; every chat that is founded here has one.
 pub(crate) fn owner(state: &State, chat: ChatId) -> UserId {
     let owner = state.chats.get(&chat).and_then(|chat| {
-        chat.members
-            .iter()
-            .find(|(_, status)| matches!(status, Status::Creator { .. }))
-            .map(|(user, _)| *user)
+        chat.members.iter().find(|(_, status)| matches!(status, Status::Creator { .. })).map(|(user, _)| *user)
     });
     owner.unwrap_or(state.bot)
 }
 
 /// The chat, if people can still do something there.
 pub(crate) fn chat_of(state: &State, id: ChatId) -> Act<&Chat> {
-    let chat = state
-        .chats
-        .get(&id)
-        .ok_or_else(|| Refused::because("there is no such chat"))?;
+    let chat = state.chats.get(&id).ok_or_else(|| Refused::because("there is no such chat"))?;
     if chat.migrated_to.is_some() || chat.is_deleted {
         return Err(Refused::because("the group is no more"));
     }

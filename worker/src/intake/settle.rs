@@ -90,7 +90,8 @@ impl<Q: Deliver, H: Handle> Settler<Q, H> {
         if let Some(why) = &first.unreadable {
             return vec![Disposition::Reject(why.clone())];
         }
-        let handling = self.handler.handle(&first.fence, &jobs).instrument(first.job.span.clone());
+        // Boxed: the futures of all handlers nest too deeply for the compiler otherwise.
+        let handling = self.handler.handle(&first.fence, &jobs).boxed().instrument(first.job.span.clone());
         match AssertUnwindSafe(handling).catch_unwind().await {
             Ok(mut dispositions) => {
                 dispositions.resize(jobs.len(), Disposition::Wait(None));

@@ -206,28 +206,15 @@ impl Act {
 
     fn start(self, world: &World) -> Result<Started, Refused> {
         let done = match self {
-            Self::Person {
-                first_name,
-                last_name,
-                username,
-                is_bot,
-            } => json!(world.person_like(&Person {
+            Self::Person { first_name, last_name, username, is_bot } => json!(world.person_like(&Person {
                 first_name: &first_name,
                 last_name: last_name.as_deref(),
                 username: username.as_deref(),
                 language: None,
                 is_bot,
             })),
-            Self::Channel {
-                title,
-                username,
-                owner,
-            } => json!(world.channel(&title, username.as_deref(), owner)),
-            Self::Group {
-                title,
-                username,
-                owner,
-            } => {
+            Self::Channel { title, username, owner } => json!(world.channel(&title, username.as_deref(), owner)),
+            Self::Group { title, username, owner } => {
                 let group = world.group(&title, owner);
                 world.set_username(group, username.as_deref());
                 json!(group)
@@ -239,115 +226,45 @@ impl Act {
             Self::AddBot { chat, rights } => json!(world.add_bot(chat, rights)),
             Self::AddBotAsMember { chat } => json!(world.add_bot_as_member(chat)),
             Self::RemoveBot { chat } => json!(world.remove_bot(chat)),
-            Self::Join {
-                chat,
-                user,
-                link: Some(link),
-                ..
-            } => json!(world.join_by_link(chat, user, &link)?),
-            Self::Join {
-                chat,
-                user,
-                by: Some(by),
-                ..
-            } => json!(world.join_by(chat, user, by)?),
+            Self::Join { chat, user, link: Some(link), .. } => json!(world.join_by_link(chat, user, &link)?),
+            Self::Join { chat, user, by: Some(by), .. } => json!(world.join_by(chat, user, by)?),
             Self::Join { chat, user, .. } => json!(world.join(chat, user)?),
             Self::RequestToJoin { chat, user, link } => {
                 json!(world.request_to_join(chat, user, link.as_deref())?)
             }
             Self::Approve { chat, user } => json!(world.approve(chat, user)?),
             Self::Leave { chat, user } => json!(world.leave(chat, user)?),
-            Self::Say {
-                chat,
-                user,
-                text,
-                topic,
-                reply_to,
-            } => {
+            Self::Say { chat, user, text, topic, reply_to } => {
                 json!(world.say_there(chat, user, &text, Saying { topic, reply_to })?)
             }
             Self::SayAnonymously { chat, user, text } => {
                 json!(world.say_anonymously(chat, user, &text)?)
             }
-            Self::SayAsChannel {
-                chat,
-                channel,
-                user,
-                text,
-            } => json!(world.say_as_channel(chat, channel, user, &text)?),
-            Self::Album {
-                chat,
-                user,
-                photos,
-                caption,
-            } => json!(world.album(chat, user, photos, &caption)?),
-            Self::Forward {
-                chat,
-                user,
-                from,
-                message,
-            } => json!(world.forward(chat, user, from, message)?),
-            Self::Edit {
-                chat,
-                user,
-                message,
-                text,
-            } => json!(world.edit(chat, user, message, &text)?),
-            Self::Delete {
-                chat,
-                user,
-                message,
-            } => json!(world.delete(chat, user, message)?),
+            Self::SayAsChannel { chat, channel, user, text } => {
+                json!(world.say_as_channel(chat, channel, user, &text)?)
+            }
+            Self::Album { chat, user, photos, caption } => json!(world.album(chat, user, photos, &caption)?),
+            Self::Forward { chat, user, from, message } => json!(world.forward(chat, user, from, message)?),
+            Self::Edit { chat, user, message, text } => json!(world.edit(chat, user, message, &text)?),
+            Self::Delete { chat, user, message } => json!(world.delete(chat, user, message)?),
             Self::Direct { user, text } => json!(world.direct(user, &text)?),
             Self::BlockBot { user } => json!(world.block_bot(user)),
             Self::UnblockBot { user } => json!(world.unblock_bot(user)),
             Self::Post { channel, text } => json!(world.post(channel, &text)?),
-            Self::Press {
-                chat,
-                user,
-                message,
-                button,
-            } => {
+            Self::Press { chat, user, message, button } => {
                 return Ok(Started::Pressed(world.press(user, chat, message, &button)?));
             }
-            Self::PressForged {
-                chat,
-                user,
-                message,
-                data,
-            } => {
-                return Ok(Started::Pressed(
-                    world.press_forged(user, chat, message, &data)?,
-                ));
+            Self::PressForged { chat, user, message, data } => {
+                return Ok(Started::Pressed(world.press_forged(user, chat, message, &data)?));
             }
-            Self::Promote {
-                chat,
-                by,
-                user,
-                rights,
-            } => json!(world.promote(chat, by, user, rights)?),
+            Self::Promote { chat, by, user, rights } => json!(world.promote(chat, by, user, rights)?),
             Self::Demote { chat, by, user } => json!(world.demote(chat, by, user)?),
-            Self::Ban {
-                chat,
-                by,
-                user,
-                until,
-            } => json!(world.ban(chat, by, user, until)?),
+            Self::Ban { chat, by, user, until } => json!(world.ban(chat, by, user, until)?),
             Self::Unban { chat, by, user } => json!(world.unban(chat, by, user)?),
-            Self::Restrict {
-                chat,
-                by,
-                user,
-                permissions,
-                until,
-            } => {
+            Self::Restrict { chat, by, user, permissions, until } => {
                 json!(world.restrict(chat, by, user, permissions, until)?)
             }
-            Self::SetPermissions {
-                chat,
-                by,
-                permissions,
-            } => json!(world.set_permissions(chat, by, permissions)?),
+            Self::SetPermissions { chat, by, permissions } => json!(world.set_permissions(chat, by, permissions)?),
             Self::SetJoinByRequest { chat, on } => json!(world.set_join_by_request(chat, on)),
             Self::Upgrade { chat } => json!(world.upgrade(chat)?),
         };

@@ -191,11 +191,7 @@ mod tests {
     }
 
     fn failed(retry_after_s: Option<i64>) -> Outcome {
-        Outcome::Failed {
-            error: String::new(),
-            retry_after_s,
-            is_gone: false,
-        }
+        Outcome::Failed { error: String::new(), retry_after_s, is_gone: false }
     }
 
     #[test]
@@ -205,16 +201,7 @@ mod tests {
         plan.load(&updates, 40);
         assert_eq!(plan.start(0, 40), [first, first + 2, first + 3]);
         assert_eq!(plan.start(0, 40), Vec::<i64>::new());
-        assert_eq!(
-            plan.settle(
-                first,
-                &Outcome::Delivered { status: 200 },
-                0,
-                60,
-                Some(1000)
-            ),
-            Verdict::Done
-        );
+        assert_eq!(plan.settle(first, &Outcome::Delivered { status: 200 }, 0, 60, Some(1000)), Verdict::Done);
         assert_eq!(plan.start(0, 40), [first + 1]);
     }
 
@@ -233,11 +220,7 @@ mod tests {
         let (updates, first) = updates(&[A, B, C, A]);
         let mut plan = Plan::default();
         plan.load(&updates, 1);
-        assert_eq!(
-            plan.start(0, 9),
-            [first, first + 1],
-            "two queues stall what is behind them, other chats too"
-        );
+        assert_eq!(plan.start(0, 9), [first, first + 1], "two queues stall what is behind them, other chats too");
         plan.settle(first, &Outcome::Delivered { status: 200 }, 0, 60, None);
         plan.load(&updates, 1);
         assert_eq!(plan.start(0, 9), [first + 2]);
@@ -256,25 +239,11 @@ mod tests {
         let mut plan = Plan::default();
         plan.load(&updates, 40);
         plan.start(0, 40);
-        assert_eq!(
-            plan.settle(first, &failed(Some(5)), 0, 90, Some(1_000_000)),
-            Verdict::Again
-        );
-        assert_eq!(
-            (plan.start(4999, 40), plan.next_try_ms()),
-            (vec![], Some(5000))
-        );
-        assert_eq!(
-            plan.start(5000, 40),
-            [first],
-            "the same update, before those behind it"
-        );
+        assert_eq!(plan.settle(first, &failed(Some(5)), 0, 90, Some(1_000_000)), Verdict::Again);
+        assert_eq!((plan.start(4999, 40), plan.next_try_ms()), (vec![], Some(5000)));
+        assert_eq!(plan.start(5000, 40), [first], "the same update, before those behind it");
         plan.settle(first, &failed(None), 5000, 90, Some(1_000_000));
-        assert_eq!(
-            plan.start(5000, 40),
-            [first],
-            "the first failure waits not at all"
-        );
+        assert_eq!(plan.start(5000, 40), [first], "the first failure waits not at all");
         plan.settle(first, &failed(None), 5000, 90, Some(1_000_000));
         assert_eq!(plan.next_try_ms(), Some(7000));
     }
@@ -285,10 +254,7 @@ mod tests {
         let mut plan = Plan::default();
         plan.load(&updates, 40);
         plan.start(0, 40);
-        assert_eq!(
-            plan.settle(first, &failed(Some(10)), 0, 90, Some(9999)),
-            Verdict::Dropped
-        );
+        assert_eq!(plan.settle(first, &failed(Some(10)), 0, 90, Some(9999)), Verdict::Dropped);
         assert_eq!(plan.start(0, 40), [first + 1]);
     }
 }

@@ -23,40 +23,26 @@ pub(super) async fn post(client: &Client, target: &Target, body: Bytes) -> Outco
     }
     match request.send().await {
         Ok(response) => judge(response).await,
-        Err(error) => Outcome::Failed {
-            error: reason(&error),
-            retry_after_s: None,
-            is_gone: false,
-        },
+        Err(error) => Outcome::Failed { error: reason(&error), retry_after_s: None, is_gone: false },
     }
 }
 
 async fn judge(response: Response) -> Outcome {
     let status = response.status();
-    let retry_after_s = response
-        .headers()
-        .get(header::RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .map(|text| {
-            // A date is not understood: it counts as 0.
-            if text.trim().bytes().all(|byte| byte.is_ascii_digit()) {
-                leading_number(text).clamp(0, LONGEST_RETRY_AFTER_S)
-            } else {
-                0
-            }
-        });
+    let retry_after_s = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).map(|text| {
+        // A date is not understood: it counts as 0.
+        if text.trim().bytes().all(|byte| byte.is_ascii_digit()) {
+            leading_number(text).clamp(0, LONGEST_RETRY_AFTER_S)
+        } else {
+            0
+        }
+    });
     // Read to its end, so that the connection can be used again.
     if let Err(error) = response.bytes().await {
-        return Outcome::Failed {
-            error: reason(&error),
-            retry_after_s: None,
-            is_gone: false,
-        };
+        return Outcome::Failed { error: reason(&error), retry_after_s: None, is_gone: false };
     }
     if status.is_success() {
-        return Outcome::Delivered {
-            status: status.as_u16(),
-        };
+        return Outcome::Delivered { status: status.as_u16() };
     }
     Outcome::Failed {
         error: format!(

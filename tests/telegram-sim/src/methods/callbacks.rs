@@ -15,12 +15,7 @@ pub(super) fn answer(state: &mut State, args: &Args) -> MethodResult {
         return Err(ApiError::bad_request("MESSAGE_TOO_LONG"));
     }
     let url = args.text("url");
-    if !url.is_empty()
-        && !url.starts_with(&format!(
-            "https://t.me/{}?start=",
-            state.config.bot_username
-        ))
-    {
+    if !url.is_empty() && !url.starts_with(&format!("https://t.me/{}?start=", state.config.bot_username)) {
         return Err(ApiError::bad_request("URL_INVALID"));
     }
     let answer = CallbackAnswer {
@@ -33,14 +28,9 @@ pub(super) fn answer(state: &mut State, args: &Args) -> MethodResult {
     let refuse_second = state.config.refuse_second_answer;
     let id = args.text("callback_query_id").trim().parse().unwrap_or(0);
     let now_ms = state.clock.now_ms();
-    if state
-        .callbacks
-        .answer(id, answer, now_ms, window_ms, refuse_second)
-    {
+    if state.callbacks.answer(id, answer, now_ms, window_ms, refuse_second) {
         Ok(Answer::yes())
     } else {
-        Err(ApiError::bad_request(
-            "query is too old and response timeout expired or query ID is invalid",
-        ))
+        Err(ApiError::bad_request("query is too old and response timeout expired or query ID is invalid"))
     }
 }

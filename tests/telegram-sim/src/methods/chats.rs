@@ -59,18 +59,12 @@ pub(super) fn get_chat(state: &mut State, args: &Args) -> MethodResult {
     if let Some(linked) = chat.linked_chat {
         full["linked_chat_id"] = linked.0.into();
     }
-    for (name, value) in [
-        ("join_by_request", chat.join_by_request),
-        ("has_hidden_members", chat.has_hidden_members),
-    ] {
+    for (name, value) in [("join_by_request", chat.join_by_request), ("has_hidden_members", chat.has_hidden_members)] {
         if value {
             full[name] = true.into();
         }
     }
-    let own_primary = chat
-        .links
-        .iter()
-        .find(|link| link.is_primary && !link.is_revoked && link.creator == state.bot);
+    let own_primary = chat.links.iter().find(|link| link.is_primary && !link.is_revoked && link.creator == state.bot);
     if let Some(link) = own_primary
         && state.bot_rights(id).has(AdminRights::INVITE_USERS)
     {

@@ -28,11 +28,9 @@ pub(super) fn set(state: &mut State, args: &Args) -> MethodResult {
     let mut commands = Vec::new();
     for entry in &list {
         let field = |name: &str| {
-            entry[name].as_str().ok_or_else(|| {
-                ApiError::bad_request(format!(
-                    "can't parse BotCommand: Can't find field \"{name}\""
-                ))
-            })
+            entry[name]
+                .as_str()
+                .ok_or_else(|| ApiError::bad_request(format!("can't parse BotCommand: Can't find field \"{name}\"")))
         };
         let command = field("command")?.trim_start_matches('/');
         let description = field("description")?;
@@ -51,9 +49,7 @@ pub(super) fn set(state: &mut State, args: &Args) -> MethodResult {
 
 pub(super) fn get(state: &State, args: &Args) -> MethodResult {
     let none = json!([]);
-    Ok(Answer::value(
-        state.commands.get(&key(args)?).unwrap_or(&none),
-    ))
+    Ok(Answer::value(state.commands.get(&key(args)?).unwrap_or(&none)))
 }
 
 pub(super) fn delete(state: &mut State, args: &Args) -> MethodResult {
@@ -65,16 +61,12 @@ pub(super) fn delete(state: &mut State, args: &Args) -> MethodResult {
 fn key(args: &Args) -> Result<(String, String), ApiError> {
     let scope = match args.text("scope") {
         "" => json!({ "type": "default" }),
-        text => serde_json::from_str(text)
-            .map_err(|_| ApiError::bad_request("can't parse BotCommandScope JSON object"))?,
+        text => {
+            serde_json::from_str(text).map_err(|_| ApiError::bad_request("can't parse BotCommandScope JSON object"))?
+        }
     };
-    if !scope["type"]
-        .as_str()
-        .is_some_and(|kind| SCOPES.contains(&kind))
-    {
-        return Err(ApiError::bad_request(
-            "can't parse BotCommandScope: Unsupported type specified",
-        ));
+    if !scope["type"].as_str().is_some_and(|kind| SCOPES.contains(&kind)) {
+        return Err(ApiError::bad_request("can't parse BotCommandScope: Unsupported type specified"));
     }
     Ok((scope.to_string(), args.text("language_code").to_owned()))
 }

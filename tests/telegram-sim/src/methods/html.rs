@@ -26,12 +26,10 @@ pub(super) fn parse(html: &str) -> Result<(String, Vec<Value>), String> {
                 let end = html[at..].find('>');
                 let inside = end.map(|end| &html[at + 1..at + end]);
                 if html[at..].starts_with("</") {
-                    let name =
-                        inside.ok_or_else(|| format!("Unclosed end tag at byte offset {at}"))?;
+                    let name = inside.ok_or_else(|| format!("Unclosed end tag at byte offset {at}"))?;
                     close(name[1..].trim(), at, &mut open, &text, &mut entities)?;
                 } else {
-                    let tag =
-                        inside.ok_or_else(|| format!("Unclosed start tag at byte offset {at}"))?;
+                    let tag = inside.ok_or_else(|| format!("Unclosed start tag at byte offset {at}"))?;
                     open.push(start(tag, at, &open, &text)?);
                 }
                 at += end.map_or(0, |end| end + 1);
@@ -43,16 +41,10 @@ pub(super) fn parse(html: &str) -> Result<(String, Vec<Value>), String> {
         }
     }
     match open.last() {
-        Some(left) => Err(format!(
-            "Can't find end tag corresponding to start tag \"{}\"",
-            left.tag
-        )),
+        Some(left) => Err(format!("Can't find end tag corresponding to start tag \"{}\"", left.tag)),
         None => {
             entities.sort_by_key(|entity: &Value| {
-                (
-                    entity["offset"].as_u64(),
-                    std::cmp::Reverse(entity["length"].as_u64()),
-                )
+                (entity["offset"].as_u64(), std::cmp::Reverse(entity["length"].as_u64()))
             });
             Ok((text, entities))
         }
@@ -87,12 +79,7 @@ fn start(tag: &str, at: usize, open: &[Open], text: &str) -> Result<Open, String
     let name_end = tag.find(char::is_whitespace).unwrap_or(tag.len());
     let name = tag[..name_end].to_ascii_lowercase();
     let attributes = attributes(&tag[name_end..]);
-    let attribute = |wanted: &str| {
-        attributes
-            .iter()
-            .find(|(name, _)| name == wanted)
-            .map(|(_, value)| value.as_str())
-    };
+    let attribute = |wanted: &str| attributes.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
     let plain = |kind: &str| Some(json!({ "type": kind }));
     let entity = match name.as_str() {
         "b" | "strong" => plain("bold"),
@@ -102,9 +89,7 @@ fn start(tag: &str, at: usize, open: &[Open], text: &str) -> Result<Open, String
         "tg-spoiler" => plain("spoiler"),
         "span" if attribute("class") == Some("tg-spoiler") => plain("spoiler"),
         "span" => {
-            return Err(format!(
-                "Tag \"span\" must have class \"tg-spoiler\" at byte offset {at}"
-            ));
+            return Err(format!("Tag \"span\" must have class \"tg-spoiler\" at byte offset {at}"));
         }
         "blockquote" if attribute("expandable").is_some() => plain("expandable_blockquote"),
         "blockquote" => plain("blockquote"),
@@ -118,22 +103,13 @@ fn start(tag: &str, at: usize, open: &[Open], text: &str) -> Result<Open, String
             }
         }
         "a" => attribute("href").map(link),
-        "tg-emoji" => {
-            attribute("emoji-id").map(|id| json!({ "type": "custom_emoji", "custom_emoji_id": id }))
-        }
-        "tg-time" => attribute("unix")
-            .map(|time| json!({ "type": "date_time", "unix_time": leading_number(time) })),
+        "tg-emoji" => attribute("emoji-id").map(|id| json!({ "type": "custom_emoji", "custom_emoji_id": id })),
+        "tg-time" => attribute("unix").map(|time| json!({ "type": "date_time", "unix_time": leading_number(time) })),
         _ => {
-            return Err(format!(
-                "Unsupported start tag \"{name}\" at byte offset {at}"
-            ));
+            return Err(format!("Unsupported start tag \"{name}\" at byte offset {at}"));
         }
     };
-    Ok(Open {
-        tag: name,
-        entity,
-        starts_at: text.len(),
-    })
+    Ok(Open { tag: name, entity, starts_at: text.len() })
 }
 
 fn link(url: &str) -> Value {
@@ -151,9 +127,7 @@ fn attributes(mut rest: &str) -> Vec<(String, String)> {
         if rest.is_empty() {
             return found;
         }
-        let name_end = rest
-            .find(|c: char| c == '=' || c.is_whitespace())
-            .unwrap_or(rest.len());
+        let name_end = rest.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(rest.len());
         let name = rest[..name_end].to_ascii_lowercase();
         rest = rest[name_end..].trim_start();
         let mut value = String::new();
@@ -175,32 +149,20 @@ fn attributes(mut rest: &str) -> Vec<(String, String)> {
                     at += next.len_utf8();
                 }
             }
-            rest = end.map_or("", |end| {
-                body[end..]
-                    .strip_prefix(['"', '\''])
-                    .unwrap_or(&body[end..])
-            });
+            rest = end.map_or("", |end| body[end..].strip_prefix(['"', '\'']).unwrap_or(&body[end..]));
         }
         found.push((name, value));
     }
 }
 
-fn close(
-    name: &str,
-    at: usize,
-    open: &mut Vec<Open>,
-    text: &str,
-    entities: &mut Vec<Value>,
-) -> Result<(), String> {
+fn close(name: &str, at: usize, open: &mut Vec<Open>, text: &str, entities: &mut Vec<Value>) -> Result<(), String> {
     let Some(started) = open.pop() else {
         return Err(format!("Unexpected end tag at byte offset {at}"));
     };
     let name = name.to_ascii_lowercase();
     if !name.is_empty() && name != started.tag {
         let expected = started.tag;
-        return Err(format!(
-            "Unmatched end tag at byte offset {at}, expected \"</{expected}>\", found \"</{name}>\""
-        ));
+        return Err(format!("Unmatched end tag at byte offset {at}, expected \"</{expected}>\", found \"</{name}>\""));
     }
     let Some(mut entity) = started.entity else {
         return Ok(());
@@ -212,13 +174,9 @@ fn close(
     entity["offset"] = utf16_len(&text[..started.starts_at]).into();
     entity["length"] = length.into();
     // `<pre><code class="language-…">` is one entity, not two.
-    let inner = entities
-        .last()
-        .filter(|inner| inner["type"] == "pre" && inner["language"].is_string());
+    let inner = entities.last().filter(|inner| inner["type"] == "pre" && inner["language"].is_string());
     let doubled = entity["type"] == "pre"
-        && inner.is_some_and(|inner| {
-            inner["offset"] == entity["offset"] && inner["length"] == entity["length"]
-        });
+        && inner.is_some_and(|inner| inner["offset"] == entity["offset"] && inner["length"] == entity["length"]);
     if !doubled {
         entities.push(entity);
     }
@@ -235,14 +193,7 @@ mod tests {
             let (text, entities) = parse(html)?;
             let list: Vec<String> = entities
                 .iter()
-                .map(|e| {
-                    format!(
-                        "{} {}+{}",
-                        e["type"].as_str().unwrap_or_default(),
-                        e["offset"],
-                        e["length"]
-                    )
-                })
+                .map(|e| format!("{} {}+{}", e["type"].as_str().unwrap_or_default(), e["offset"], e["length"]))
                 .collect();
             Ok::<_, String>(format!("{text} | {}", list.join(", ")))
         };
@@ -252,26 +203,11 @@ mod tests {
             ("<b>a<i>b</i></b>", "ab | bold 0+2, italic 1+1"),
             ("😀<u>x</u>", "😀x | underline 2+1"),
             ("1 &lt; 2 &amp; &#65;&x; &", "1 < 2 & A&x; & | "),
-            (
-                "<a href=\"tg://user?id=7\">Ann</a>",
-                "Ann | text_mention 0+3",
-            ),
-            (
-                "<a href='https://t.me/x?a=1&amp;b=2'>x</a>",
-                "x | text_link 0+1",
-            ),
-            (
-                "<pre><code class=\"language-rust\">fn</code></pre>",
-                "fn | pre 0+2",
-            ),
-            (
-                "<blockquote expandable>q</blockquote>",
-                "q | expandable_blockquote 0+1",
-            ),
-            (
-                "<span class=\"tg-spoiler\">s</span><b></b>",
-                "s | spoiler 0+1",
-            ),
+            ("<a href=\"tg://user?id=7\">Ann</a>", "Ann | text_mention 0+3"),
+            ("<a href='https://t.me/x?a=1&amp;b=2'>x</a>", "x | text_link 0+1"),
+            ("<pre><code class=\"language-rust\">fn</code></pre>", "fn | pre 0+2"),
+            ("<blockquote expandable>q</blockquote>", "q | expandable_blockquote 0+1"),
+            ("<span class=\"tg-spoiler\">s</span><b></b>", "s | spoiler 0+1"),
         ] {
             assert_eq!(shown(html).as_deref(), Ok(expected), "{html}");
         }
@@ -282,14 +218,8 @@ mod tests {
         for (html, error) in [
             ("a<x>b</x>", "Unsupported start tag \"x\" at byte offset 1"),
             ("a</b>", "Unexpected end tag at byte offset 1"),
-            (
-                "<b>x</i>",
-                "Unmatched end tag at byte offset 4, expected \"</b>\", found \"</i>\"",
-            ),
-            (
-                "<b>x",
-                "Can't find end tag corresponding to start tag \"b\"",
-            ),
+            ("<b>x</i>", "Unmatched end tag at byte offset 4, expected \"</b>\", found \"</i>\""),
+            ("<b>x", "Can't find end tag corresponding to start tag \"b\""),
             ("a <b", "Unclosed start tag at byte offset 2"),
         ] {
             assert_eq!(parse(html), Err(error.to_owned()), "{html}");

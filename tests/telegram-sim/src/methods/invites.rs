@@ -23,12 +23,7 @@ pub(super) fn create(state: &mut State, args: &Args) -> MethodResult {
             "member limit can't be specified for links requiring administrator approval",
         ));
     }
-    let name: String = args
-        .text("name")
-        .trim()
-        .chars()
-        .take(LONGEST_NAME)
-        .collect();
+    let name: String = args.text("name").trim().chars().take(LONGEST_NAME).collect();
     let link = InviteLink {
         url: state.next_invite_link(),
         creator: state.bot,
@@ -47,9 +42,7 @@ fn keep(state: &mut State, chat_id: ChatId, link: InviteLink) -> MethodResult {
     if let Some(chat) = state.chats.get_mut(&chat_id) {
         chat.links.push(link.clone());
     }
-    Ok(Answer::value(
-        &state.link_json(access::entry(state, chat_id)?, &link),
-    ))
+    Ok(Answer::value(&state.link_json(access::entry(state, chat_id)?, &link)))
 }
 
 /// Makes a new primary link and revokes the old one, which `create` never does. The result is the link alone.
@@ -69,11 +62,7 @@ pub(super) fn export(state: &mut State, args: &Args) -> MethodResult {
     };
     let url = link.url.clone();
     if let Some(chat) = state.chats.get_mut(&chat_id) {
-        for old in chat
-            .links
-            .iter_mut()
-            .filter(|old| old.is_primary && old.creator == bot)
-        {
+        for old in chat.links.iter_mut().filter(|old| old.is_primary && old.creator == bot) {
             old.is_revoked = true;
         }
         chat.links.push(link);
@@ -90,15 +79,7 @@ fn linkable(state: &State, args: &Args) -> Result<ChatId, ApiError> {
 pub(super) fn approve(state: &mut State, args: &Args) -> MethodResult {
     let (chat_id, user, link) = request(state, args)?;
     let actor = state.bot;
-    state.enter(
-        chat_id,
-        user,
-        actor,
-        &Entrance {
-            link,
-            via_join_request: true,
-        },
-    );
+    state.enter(chat_id, user, actor, &Entrance { link, via_join_request: true });
     Ok(Answer::yes())
 }
 
@@ -114,12 +95,7 @@ pub(super) fn decline(state: &mut State, args: &Args) -> MethodResult {
 fn request(state: &State, args: &Args) -> Result<(ChatId, UserId, Option<String>), ApiError> {
     let user = access::user_id(args)?;
     let chat_id = access::chat(state, args, Access::Write)?;
-    access::need_right(
-        state,
-        chat_id,
-        AdminRights::INVITE_USERS,
-        NO_RIGHT_TO_REQUESTS,
-    )?;
+    access::need_right(state, chat_id, AdminRights::INVITE_USERS, NO_RIGHT_TO_REQUESTS)?;
     let chat = access::entry(state, chat_id)?;
     if chat.status(user, state.now()).is_present() {
         return Err(ApiError::bad_request("USER_ALREADY_PARTICIPANT"));

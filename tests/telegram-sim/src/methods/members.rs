@@ -22,11 +22,7 @@ pub(super) fn get_member(state: &State, args: &Args) -> MethodResult {
             return Err(ApiError::bad_request("member not found"));
         }
         let private = Chat::new(ChatKind::Private, "");
-        return Ok(Answer::value(&state.member_json(
-            &private,
-            user,
-            &Status::Member,
-        )));
+        return Ok(Answer::value(&state.member_json(&private, user, &Status::Member)));
     }
     let chat = access::entry(state, chat_id)?;
     readable_members(state, chat, user)?;
@@ -52,16 +48,13 @@ pub(super) fn readable_members(state: &State, chat: &Chat, user: UserId) -> Resu
 pub(super) fn get_administrators(state: &State, args: &Args) -> MethodResult {
     let chat_id = access::chat(state, args, Access::Read)?;
     if chat_id.0 > 0 {
-        return Err(ApiError::bad_request(
-            "there are no administrators in the private chat",
-        ));
+        return Err(ApiError::bad_request("there are no administrators in the private chat"));
     }
     let chat = access::entry(state, chat_id)?;
     if chat.is_channel() && !chat.status(state.bot, state.now()).is_admin() {
         return Err(ApiError::bad_request("member list is inaccessible"));
     }
-    let is_other_bot =
-        |user: UserId| user != state.bot && state.users.get(&user).is_some_and(|user| user.is_bot);
+    let is_other_bot = |user: UserId| user != state.bot && state.users.get(&user).is_some_and(|user| user.is_bot);
     let with_bots = args.flag("return_bots");
     let mut admins: Vec<(UserId, &Status)> = chat
         .members

@@ -24,9 +24,7 @@ pub(super) fn edit_text(state: &mut State, args: &Args) -> MethodResult {
     let keyboard = keyboard::read(args)?;
     let (chat_id, id, message) = editable(state, args)?;
     if !matches!(message.content, Content::Text { .. }) {
-        return Err(ApiError::bad_request(
-            "there is no text in the message to edit",
-        ));
+        return Err(ApiError::bad_request("there is no text in the message to edit"));
     }
     edit(state, chat_id, id, content, keyboard)
 }
@@ -58,15 +56,9 @@ fn editable(state: &State, args: &Args) -> Result<(ChatId, MessageId, Message), 
         return Err(ApiError::bad_request("message identifier is not specified"));
     }
     let chat = access::entry(state, chat_id)?;
-    let message = chat
-        .messages
-        .get(&id)
-        .ok_or_else(|| ApiError::bad_request("message to edit not found"))?;
+    let message = chat.messages.get(&id).ok_or_else(|| ApiError::bad_request("message to edit not found"))?;
     let own = is_own(state, message);
-    let any_post = chat.is_channel()
-        && chat
-            .rights(state.bot, state.now())
-            .has(AdminRights::EDIT_MESSAGES);
+    let any_post = chat.is_channel() && chat.rights(state.bot, state.now()).has(AdminRights::EDIT_MESSAGES);
     if !(own || any_post) || message.content.is_service() {
         return Err(ApiError::bad_request("message can't be edited"));
     }
@@ -74,8 +66,7 @@ fn editable(state: &State, args: &Args) -> Result<(ChatId, MessageId, Message), 
 }
 
 fn is_own(state: &State, message: &Message) -> bool {
-    message.sender == Sender::User(state.bot)
-        || message.sender == Sender::Post { author: state.bot }
+    message.sender == Sender::User(state.bot) || message.sender == Sender::Post { author: state.bot }
 }
 
 pub(super) fn delete_one(state: &mut State, args: &Args) -> MethodResult {
@@ -88,10 +79,7 @@ pub(super) fn delete_one(state: &mut State, args: &Args) -> MethodResult {
     }
     let chat_id = access::chat(state, args, Access::Write)?;
     let chat = access::entry(state, chat_id)?;
-    let message = chat
-        .messages
-        .get(&id)
-        .filter(|_| id >= chat.bot_since || chat.kind != ChatKind::Basic);
+    let message = chat.messages.get(&id).filter(|_| id >= chat.bot_since || chat.kind != ChatKind::Basic);
     let Some(message) = message else {
         return Err(ApiError::bad_request("message to delete not found"));
     };
@@ -108,24 +96,15 @@ pub(super) fn delete_many(state: &mut State, args: &Args) -> MethodResult {
     let ids: Vec<MessageId> = match args.json("message_ids") {
         Some(Value::Array(list)) => list
             .iter()
-            .map(|id| {
-                MessageId(
-                    id.as_i64()
-                        .unwrap_or_else(|| id.as_str().map_or(0, leading_number)),
-                )
-            })
+            .map(|id| MessageId(id.as_i64().unwrap_or_else(|| id.as_str().map_or(0, leading_number))))
             .collect(),
         _ => Vec::new(),
     };
     if ids.is_empty() || ids.iter().any(|id| id.0 <= 0) {
-        return Err(ApiError::bad_request(
-            "message identifiers are not specified",
-        ));
+        return Err(ApiError::bad_request("message identifiers are not specified"));
     }
     if ids.len() > MOST_DELETED_AT_ONCE {
-        return Err(ApiError::bad_request(
-            "too many message identifiers specified",
-        ));
+        return Err(ApiError::bad_request("too many message identifiers specified"));
     }
     let chat_id = access::chat(state, args, Access::Write)?;
     let chat = access::entry(state, chat_id)?;
@@ -140,12 +119,7 @@ pub(super) fn delete_many(state: &mut State, args: &Args) -> MethodResult {
     Ok(Answer::yes())
 }
 
-fn check_deletable(
-    state: &State,
-    chat: &Chat,
-    id: MessageId,
-    message: &Message,
-) -> Result<(), ApiError> {
+fn check_deletable(state: &State, chat: &Chat, id: MessageId, message: &Message) -> Result<(), ApiError> {
     let now = state.now();
     let rights = chat.rights(state.bot, now);
     let in_broad_chat = matches!(chat.kind, ChatKind::Supergroup | ChatKind::Channel);
@@ -156,9 +130,7 @@ fn check_deletable(
             rights.has(AdminRights::DELETE_MESSAGES)
                 || (is_own(state, message) && rights.has(AdminRights::POST_MESSAGES))
         }
-        ChatKind::Basic | ChatKind::Supergroup => {
-            is_own(state, message) || rights.has(AdminRights::DELETE_MESSAGES)
-        }
+        ChatKind::Basic | ChatKind::Supergroup => is_own(state, message) || rights.has(AdminRights::DELETE_MESSAGES),
     };
     if fixed || !permitted || now - message.date >= TOO_OLD_S {
         return Err(ApiError::bad_request("message can't be deleted"));

@@ -19,13 +19,7 @@ pub(super) fn restrict(state: &mut State, args: &Args) -> MethodResult {
     let user = access::user_id(args)?;
     let permissions = permissions::read(args)?;
     let chat_id = access::chat(state, args, Access::Write)?;
-    let old = target(
-        state,
-        chat_id,
-        user,
-        &[ChatKind::Supergroup],
-        "method is available only for supergroups",
-    )?;
+    let old = target(state, chat_id, user, &[ChatKind::Supergroup], "method is available only for supergroups")?;
     let now = state.now();
     let until = until_date(args.number("until_date"), now);
     let new = Status::restricted(permissions, until, old.is_present());
@@ -41,23 +35,11 @@ pub(super) fn restrict(state: &mut State, args: &Args) -> MethodResult {
     match (&old, &new) {
         (Status::Administrator { .. }, Status::Member) => demote(state, chat_id, user, &old)?,
         (Status::Administrator { .. }, _) => {
-            access::need_right(
-                state,
-                chat_id,
-                AdminRights::RESTRICT_MEMBERS,
-                NO_RIGHT_TO_RESTRICT,
-            )?;
-            return Err(ApiError::bad_request(
-                "user is an administrator of the chat",
-            ));
+            access::need_right(state, chat_id, AdminRights::RESTRICT_MEMBERS, NO_RIGHT_TO_RESTRICT)?;
+            return Err(ApiError::bad_request("user is an administrator of the chat"));
         }
         _ => {
-            access::need_right(
-                state,
-                chat_id,
-                AdminRights::RESTRICT_MEMBERS,
-                NO_RIGHT_TO_RESTRICT,
-            )?;
+            access::need_right(state, chat_id, AdminRights::RESTRICT_MEMBERS, NO_RIGHT_TO_RESTRICT)?;
             state.change_status(chat_id, user, new, state.bot, &Entrance::default());
         }
     }
@@ -65,24 +47,12 @@ pub(super) fn restrict(state: &mut State, args: &Args) -> MethodResult {
 }
 
 fn demote(state: &mut State, chat_id: ChatId, user: UserId, old: &Status) -> Result<(), ApiError> {
-    access::need_right(
-        state,
-        chat_id,
-        AdminRights::PROMOTE_MEMBERS,
-        "not enough rights",
-    )?;
-    let editable =
-        matches!(old, Status::Administrator { promoted_by, .. } if *promoted_by == state.bot);
+    access::need_right(state, chat_id, AdminRights::PROMOTE_MEMBERS, "not enough rights")?;
+    let editable = matches!(old, Status::Administrator { promoted_by, .. } if *promoted_by == state.bot);
     if !editable {
         return Err(ApiError::bad_request("CHAT_ADMIN_REQUIRED"));
     }
-    state.change_status(
-        chat_id,
-        user,
-        Status::Member,
-        state.bot,
-        &Entrance::default(),
-    );
+    state.change_status(chat_id, user, Status::Member, state.bot, &Entrance::default());
     Ok(())
 }
 
@@ -109,13 +79,7 @@ pub(super) fn promote(state: &mut State, args: &Args) -> MethodResult {
     let user = access::user_id(args)?;
     let chat_id = access::chat(state, args, Access::Write)?;
     let kinds = [ChatKind::Supergroup, ChatKind::Channel];
-    let old = target(
-        state,
-        chat_id,
-        user,
-        &kinds,
-        "method is available for supergroup and channel chats only",
-    )?;
+    let old = target(state, chat_id, user, &kinds, "method is available for supergroup and channel chats only")?;
     let is_channel = access::entry(state, chat_id)?.is_channel();
     let asked = AdminRights::FIELDS
         .iter()
@@ -141,10 +105,7 @@ pub(super) fn promote(state: &mut State, args: &Args) -> MethodResult {
     if !is_channel && !old.is_present() {
         return Err(ApiError::bad_request("USER_NOT_PARTICIPANT"));
     }
-    let new = Status::Administrator {
-        rights: asked,
-        promoted_by: state.bot,
-    };
+    let new = Status::Administrator { rights: asked, promoted_by: state.bot };
     state.change_status(chat_id, user, new, state.bot, &Entrance::default());
     Ok(Answer::yes())
 }
@@ -153,13 +114,7 @@ pub(super) fn ban(state: &mut State, args: &Args) -> MethodResult {
     let user = access::user_id(args)?;
     let chat_id = access::chat(state, args, Access::Write)?;
     let kinds = [ChatKind::Basic, ChatKind::Supergroup, ChatKind::Channel];
-    let old = target(
-        state,
-        chat_id,
-        user,
-        &kinds,
-        "can't ban members in private chats",
-    )?;
+    let old = target(state, chat_id, user, &kinds, "can't ban members in private chats")?;
     let until = until_date(args.number("until_date"), state.now());
     let new = Status::Banned { until };
     if old == new {
@@ -175,13 +130,7 @@ pub(super) fn unban(state: &mut State, args: &Args) -> MethodResult {
     let user = access::user_id(args)?;
     let chat_id = access::chat(state, args, Access::Write)?;
     let kinds = [ChatKind::Supergroup, ChatKind::Channel];
-    let old = target(
-        state,
-        chat_id,
-        user,
-        &kinds,
-        "method is available for supergroup and channel chats only",
-    )?;
+    let old = target(state, chat_id, user, &kinds, "method is available for supergroup and channel chats only")?;
     let banned = matches!(old, Status::Banned { .. });
     if (args.flag("only_if_banned") && !banned) || old == Status::Left {
         return Ok(Answer::yes());
@@ -192,28 +141,16 @@ pub(super) fn unban(state: &mut State, args: &Args) -> MethodResult {
     Ok(Answer::yes())
 }
 
-fn check_removal(
-    state: &State,
-    chat_id: ChatId,
-    user: UserId,
-    old: &Status,
-) -> Result<(), ApiError> {
+fn check_removal(state: &State, chat_id: ChatId, user: UserId, old: &Status) -> Result<(), ApiError> {
     if matches!(old, Status::Creator { .. }) {
         return Err(ApiError::bad_request("can't remove chat owner"));
     }
     if user == state.bot {
         return Err(ApiError::bad_request("can't restrict self"));
     }
-    access::need_right(
-        state,
-        chat_id,
-        AdminRights::RESTRICT_MEMBERS,
-        NO_RIGHT_TO_RESTRICT,
-    )?;
+    access::need_right(state, chat_id, AdminRights::RESTRICT_MEMBERS, NO_RIGHT_TO_RESTRICT)?;
     if old.is_admin() {
-        return Err(ApiError::bad_request(
-            "user is an administrator of the chat",
-        ));
+        return Err(ApiError::bad_request("user is an administrator of the chat"));
     }
     Ok(())
 }

@@ -22,8 +22,8 @@ pub(crate) fn read(args: &Args) -> Result<Permissions, ApiError> {
     if text.is_empty() {
         return Ok(Permissions::none());
     }
-    let value: Value = serde_json::from_str(text)
-        .map_err(|_| ApiError::bad_request("can't parse permissions JSON object"))?;
+    let value: Value =
+        serde_json::from_str(text).map_err(|_| ApiError::bad_request("can't parse permissions JSON object"))?;
     let Value::Object(fields) = value else {
         return Err(ApiError::bad_request("object expected as permissions"));
     };
@@ -40,9 +40,7 @@ pub(crate) fn read(args: &Args) -> Result<Permissions, ApiError> {
         let value = field(name)?;
         any_media_field |= MEDIA.contains(flag) && value.is_some();
         let value = value.unwrap_or(match *flag {
-            Permissions::MANAGE_TOPICS | Permissions::EDIT_TAG => {
-                field("can_pin_messages")?.unwrap_or(false)
-            }
+            Permissions::MANAGE_TOPICS | Permissions::EDIT_TAG => field("can_pin_messages")?.unwrap_or(false),
             Permissions::REACT_TO_MESSAGES => field("can_send_messages")?.unwrap_or(false),
             _ => false,
         });
@@ -50,16 +48,12 @@ pub(crate) fn read(args: &Args) -> Result<Permissions, ApiError> {
             given = given | *flag;
         }
     }
-    let all_media = MEDIA
-        .iter()
-        .fold(Permissions::none(), |sum, flag| sum | *flag);
+    let all_media = MEDIA.iter().fold(Permissions::none(), |sum, flag| sum | *flag);
     if !any_media_field && field("can_send_media_messages")? == Some(true) {
         given = given | all_media | Permissions::SEND_MESSAGES;
     }
     if !args.flag("use_independent_chat_permissions") {
-        if given.has(Permissions::SEND_OTHER_MESSAGES)
-            || given.has(Permissions::ADD_WEB_PAGE_PREVIEWS)
-        {
+        if given.has(Permissions::SEND_OTHER_MESSAGES) || given.has(Permissions::ADD_WEB_PAGE_PREVIEWS) {
             given = given | all_media | Permissions::SEND_MESSAGES;
         }
         if given.has(Permissions::SEND_POLLS) {
@@ -75,8 +69,7 @@ mod tests {
 
     fn reading(json: &str) -> Result<Permissions, String> {
         let body = serde_json::json!({ "permissions": json }).to_string();
-        read(&Args::merge(None, "application/json", body.as_bytes()))
-            .map_err(|error| error.description)
+        read(&Args::merge(None, "application/json", body.as_bytes())).map_err(|error| error.description)
     }
 
     #[test]
@@ -100,30 +93,12 @@ mod tests {
         for (json, expected) in [
             ("", P::none()),
             ("{}", P::none()),
-            (
-                r#"{"can_send_messages":true}"#,
-                P::SEND_MESSAGES | P::REACT_TO_MESSAGES,
-            ),
-            (
-                r#"{"can_send_polls":true}"#,
-                P::SEND_POLLS | P::SEND_MESSAGES,
-            ),
-            (
-                r#"{"can_add_web_page_previews":true}"#,
-                P::ADD_WEB_PAGE_PREVIEWS | P::SEND_MESSAGES | media,
-            ),
-            (
-                r#"{"can_send_media_messages":true}"#,
-                P::SEND_MESSAGES | media,
-            ),
-            (
-                r#"{"can_send_media_messages":true,"can_send_photos":false}"#,
-                P::none(),
-            ),
-            (
-                r#"{"can_pin_messages":true}"#,
-                P::PIN_MESSAGES | P::MANAGE_TOPICS | P::EDIT_TAG,
-            ),
+            (r#"{"can_send_messages":true}"#, P::SEND_MESSAGES | P::REACT_TO_MESSAGES),
+            (r#"{"can_send_polls":true}"#, P::SEND_POLLS | P::SEND_MESSAGES),
+            (r#"{"can_add_web_page_previews":true}"#, P::ADD_WEB_PAGE_PREVIEWS | P::SEND_MESSAGES | media),
+            (r#"{"can_send_media_messages":true}"#, P::SEND_MESSAGES | media),
+            (r#"{"can_send_media_messages":true,"can_send_photos":false}"#, P::none()),
+            (r#"{"can_pin_messages":true}"#, P::PIN_MESSAGES | P::MANAGE_TOPICS | P::EDIT_TAG),
         ] {
             assert_eq!(reading(json), Ok(expected), "{json}");
         }

@@ -22,19 +22,11 @@ pub(super) fn send_message(state: &mut State, args: &Args) -> MethodResult {
     let keyboard = keyboard::read(args)?;
     let chat_id = access::chat(state, args, Access::Write)?;
     may_write(state, chat_id)?;
-    let chat_id = if chat_id.0 > 0 {
-        state.private_chat(UserId(chat_id.0))
-    } else {
-        chat_id
-    };
+    let chat_id = if chat_id.0 > 0 { state.private_chat(UserId(chat_id.0)) } else { chat_id };
     let chat = access::entry(state, chat_id)?;
     let reply_to = reply_target(chat, args)?;
     let thread = thread(chat, args, reply_to)?;
-    let sender = if chat.is_channel() {
-        Sender::Post { author: state.bot }
-    } else {
-        Sender::User(state.bot)
-    };
+    let sender = if chat.is_channel() { Sender::Post { author: state.bot } } else { Sender::User(state.bot) };
     let mut message = Message::new(sender, state.now(), content);
     message.keyboard = keyboard;
     message.reply_to = reply_to;
@@ -77,14 +69,12 @@ fn formatted(state: &State, given: &str, args: &Args) -> Result<(String, Vec<Val
             Some(Value::Array(list)) => (given.to_owned(), list),
             _ => (given.to_owned(), Vec::new()),
         },
-        "html" => html::parse(given)
-            .map_err(|error| ApiError::bad_request(format!("can't parse entities: {error}")))?,
+        "html" => {
+            html::parse(given).map_err(|error| ApiError::bad_request(format!("can't parse entities: {error}")))?
+        }
         _ => return Err(ApiError::bad_request("unsupported parse_mode")),
     };
-    let known = listed
-        .into_iter()
-        .filter_map(|entity| known_entity(state, entity))
-        .collect();
+    let known = listed.into_iter().filter_map(|entity| known_entity(state, entity)).collect();
     Ok(with_found(text.trim_end().to_owned(), known))
 }
 
@@ -96,11 +86,7 @@ fn with_found(text: String, mut given: Vec<Value>) -> (String, Vec<Value>) {
     };
     for found in entities::find(&text) {
         let (start, end) = span(&found);
-        if given
-            .iter()
-            .map(span)
-            .all(|(other_start, other_end)| end <= other_start || other_end <= start)
-        {
+        if given.iter().map(span).all(|(other_start, other_end)| end <= other_start || other_end <= start) {
             given.push(found);
         }
     }
@@ -131,14 +117,10 @@ fn may_write(state: &State, chat_id: ChatId) -> Result<(), ApiError> {
     let now = state.now();
     if chat.is_channel() {
         if !chat.rights(state.bot, now).has(AdminRights::POST_MESSAGES) {
-            return Err(ApiError::bad_request(
-                "need administrator rights in the channel chat",
-            ));
+            return Err(ApiError::bad_request("need administrator rights in the channel chat"));
         }
     } else if !chat.allowed(state.bot, now).has(Permissions::SEND_MESSAGES) {
-        return Err(ApiError::bad_request(
-            "not enough rights to send text messages to the chat",
-        ));
+        return Err(ApiError::bad_request("not enough rights to send text messages to the chat"));
     }
     Ok(())
 }
@@ -154,9 +136,7 @@ fn may_write_to(state: &State, id: UserId) -> Result<(), ApiError> {
         PrivateChat::Open => Ok(()),
         PrivateChat::Blocked => Err(ApiError::forbidden("bot was blocked by the user")),
         PrivateChat::NotStarted if state.now() <= user.may_be_written_until => Ok(()),
-        PrivateChat::NotStarted => Err(ApiError::forbidden(
-            "bot can't initiate conversation with a user",
-        )),
+        PrivateChat::NotStarted => Err(ApiError::forbidden("bot can't initiate conversation with a user")),
     }
 }
 
@@ -164,15 +144,10 @@ fn reply_target(chat: &Chat, args: &Args) -> Result<Option<MessageId>, ApiError>
     let parameters = args.json("reply_parameters");
     let (id, optional) = match &parameters {
         Some(object) => {
-            let optional = object["allow_sending_without_reply"]
-                .as_bool()
-                .unwrap_or(false);
+            let optional = object["allow_sending_without_reply"].as_bool().unwrap_or(false);
             (object["message_id"].as_i64().unwrap_or(0), optional)
         }
-        None => (
-            args.number("reply_to_message_id"),
-            args.flag("allow_sending_without_reply"),
-        ),
+        None => (args.number("reply_to_message_id"), args.flag("allow_sending_without_reply")),
     };
     if id <= 0 {
         return Ok(None);
@@ -186,23 +161,13 @@ fn reply_target(chat: &Chat, args: &Args) -> Result<Option<MessageId>, ApiError>
 }
 
 /// The topic a message goes to. General has none: naming it (1) is an error.
-fn thread(
-    chat: &Chat,
-    args: &Args,
-    reply_to: Option<MessageId>,
-) -> Result<Option<MessageId>, ApiError> {
+fn thread(chat: &Chat, args: &Args, reply_to: Option<MessageId>) -> Result<Option<MessageId>, ApiError> {
     let asked = MessageId(args.number("message_thread_id"));
     if asked.0 > 0 {
         let exists = chat.is_forum && chat.topics.contains_key(&asked);
-        return if exists {
-            Ok(Some(asked))
-        } else {
-            Err(ApiError::bad_request("message thread not found"))
-        };
+        return if exists { Ok(Some(asked)) } else { Err(ApiError::bad_request("message thread not found")) };
     }
-    let original = reply_to
-        .and_then(|id| chat.messages.get(&id))
-        .filter(|message| message.is_topic_message);
+    let original = reply_to.and_then(|id| chat.messages.get(&id)).filter(|message| message.is_topic_message);
     Ok(original.and_then(|message| message.thread))
 }
 
@@ -225,10 +190,7 @@ pub(super) fn send_action(state: &State, args: &Args) -> MethodResult {
     if !ACTIONS.contains(&args.text("action").to_ascii_lowercase().as_str()) {
         return Err(ApiError::bad_request("wrong parameter action in request"));
     }
-    if !matches!(
-        access::entry(state, chat_id).map(|chat| chat.kind),
-        Ok(ChatKind::Channel)
-    ) {
+    if !matches!(access::entry(state, chat_id).map(|chat| chat.kind), Ok(ChatKind::Channel)) {
         may_write(state, chat_id)?;
     }
     Ok(Answer::yes())

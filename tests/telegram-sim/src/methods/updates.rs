@@ -25,8 +25,7 @@ const MOST_BYTES: usize = 4 << 20;
 /// A second conflict within this time is answered this much later.
 const CONFLICT_MS: i64 = 3000;
 
-const OTHER_POLL: &str =
-    "terminated by other getUpdates request; make sure that only one bot instance is running";
+const OTHER_POLL: &str = "terminated by other getUpdates request; make sure that only one bot instance is running";
 
 impl Poll {
     /// Ends the waiting poll, if there is one, with a conflict.
@@ -40,9 +39,7 @@ impl Poll {
 
 pub(super) async fn get_updates(shared: &Shared, args: &Args) -> MethodResult {
     let webhook_is_set = shared.change(|state| {
-        state
-            .updates
-            .set_allowed(args.json("allowed_updates").as_ref());
+        state.updates.set_allowed(args.json("allowed_updates").as_ref());
         state.webhook.is_set()
     });
     if webhook_is_set {
@@ -106,15 +103,10 @@ fn pace(shared: &Shared, offset: i64, args: &Args) -> (usize, i64) {
 
 async fn conflict(shared: &Shared, error: ApiError) -> MethodResult {
     let now_ms = shared.clock.now_ms();
-    let soon_after = lock(&shared.poll)
-        .last_conflict_ms
-        .replace(now_ms)
-        .is_some_and(|last| now_ms - last < CONFLICT_MS);
+    let soon_after =
+        lock(&shared.poll).last_conflict_ms.replace(now_ms).is_some_and(|last| now_ms - last < CONFLICT_MS);
     if soon_after {
-        shared
-            .clock
-            .sleep(Duration::from_millis(CONFLICT_MS.unsigned_abs()))
-            .await;
+        shared.clock.sleep(Duration::from_millis(CONFLICT_MS.unsigned_abs())).await;
     }
     Err(error)
 }
@@ -148,8 +140,5 @@ fn take(state: &mut State, offset: i64, limit: usize) -> Option<Answer> {
             delivered: false,
         });
     }
-    Some(Answer {
-        result,
-        description: None,
-    })
+    Some(Answer { result, description: None })
 }

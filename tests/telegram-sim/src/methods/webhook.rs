@@ -29,11 +29,7 @@ pub(super) async fn set(shared: &Shared, args: &Args) -> MethodResult {
     let url = checked_url(args.text("url").trim(), strict)?;
     let secret = checked_secret(args.text("secret_token"))?;
     let ip = resolve(&url, args.text("ip_address"), strict).await?;
-    let most = if strict {
-        MOST_CONNECTIONS_STRICT
-    } else {
-        MOST_CONNECTIONS_LOCAL
-    };
+    let most = if strict { MOST_CONNECTIONS_STRICT } else { MOST_CONNECTIONS_LOCAL };
     let connections = args.number_within("max_connections", DEFAULT_CONNECTIONS, 1, most);
     let target = Target {
         url: url.to_string(),
@@ -43,9 +39,7 @@ pub(super) async fn set(shared: &Shared, args: &Args) -> MethodResult {
     };
     lock(&shared.poll).terminate("terminated by setWebhook request");
     Ok(shared.change(|state| {
-        state
-            .updates
-            .set_allowed(args.json("allowed_updates").as_ref());
+        state.updates.set_allowed(args.json("allowed_updates").as_ref());
         if args.flag("drop_pending_updates") {
             state.updates.clear();
         }
@@ -58,11 +52,7 @@ pub(super) async fn set(shared: &Shared, args: &Args) -> MethodResult {
 }
 
 fn checked_url(given: &str, strict: bool) -> Result<Url, ApiError> {
-    let with_scheme = if given.contains("://") {
-        given.to_owned()
-    } else {
-        format!("http://{given}")
-    };
+    let with_scheme = if given.contains("://") { given.to_owned() } else { format!("http://{given}") };
     let invalid = || ApiError::bad_request("invalid webhook URL specified");
     let url = Url::parse(&with_scheme).map_err(|_| invalid())?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
@@ -73,9 +63,7 @@ fn checked_url(given: &str, strict: bool) -> Result<Url, ApiError> {
             return Err(bad_webhook("An HTTPS URL must be provided for webhook"));
         }
         if !matches!(url.port_or_known_default(), Some(80 | 88 | 443 | 8443)) {
-            return Err(bad_webhook(
-                "Webhook can be set up only on ports 80, 88, 443 or 8443",
-            ));
+            return Err(bad_webhook("Webhook can be set up only on ports 80, 88, 443 or 8443"));
         }
     }
     Ok(url)
@@ -85,13 +73,8 @@ fn checked_secret(secret: &str) -> Result<String, ApiError> {
     if secret.len() > LONGEST_SECRET {
         return Err(ApiError::bad_request("secret token is too long"));
     }
-    if !secret
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-    {
-        return Err(ApiError::bad_request(
-            "secret token contains unallowed characters",
-        ));
+    if !secret.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+        return Err(ApiError::bad_request("secret token contains unallowed characters"));
     }
     Ok(secret.to_owned())
 }
@@ -101,20 +84,12 @@ async fn resolve(url: &Url, pinned: &str, strict: bool) -> Result<IpAddr, ApiErr
     let port = url.port_or_known_default().unwrap_or(443);
     let unresolved = || bad_webhook("Failed to resolve host: Name or service not known");
     let ip = match url.host() {
-        _ if !pinned.is_empty() => pinned
-            .parse()
-            .map_err(|_| bad_webhook("Invalid IP address specified"))?,
+        _ if !pinned.is_empty() => pinned.parse().map_err(|_| bad_webhook("Invalid IP address specified"))?,
         Some(Host::Ipv4(ip)) => IpAddr::V4(ip),
         Some(Host::Ipv6(ip)) => IpAddr::V6(ip),
         Some(Host::Domain(name)) => {
-            let found: Vec<_> = tokio::net::lookup_host((name, port))
-                .await
-                .map_err(|_| unresolved())?
-                .collect();
-            let best = found
-                .iter()
-                .find(|address| address.is_ipv4())
-                .or(found.first());
+            let found: Vec<_> = tokio::net::lookup_host((name, port)).await.map_err(|_| unresolved())?.collect();
+            let best = found.iter().find(|address| address.is_ipv4()).or(found.first());
             best.ok_or_else(unresolved)?.ip()
         }
         None => return Err(unresolved()),
@@ -126,12 +101,10 @@ async fn resolve(url: &Url, pinned: &str, strict: bool) -> Result<IpAddr, ApiErr
         }
         _ => {}
     }
-    TcpStream::connect((ip, port))
-        .await
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::ConnectionRefused => bad_webhook("Connection refused"),
-            _ => bad_webhook("Can't connect to the server"),
-        })?;
+    TcpStream::connect((ip, port)).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => bad_webhook("Connection refused"),
+        _ => bad_webhook("Can't connect to the server"),
+    })?;
     Ok(ip)
 }
 
@@ -151,9 +124,7 @@ fn is_reserved(ip: Ipv4Addr) -> bool {
 
 pub(super) fn delete(shared: &Shared, args: &Args) -> MethodResult {
     Ok(shared.change(|state| {
-        state
-            .updates
-            .set_allowed(args.json("allowed_updates").as_ref());
+        state.updates.set_allowed(args.json("allowed_updates").as_ref());
         if args.flag("drop_pending_updates") {
             state.updates.clear();
         }

@@ -34,17 +34,10 @@ impl Callbacks {
     /// Remembers a press; the answer comes through the receiver.
     pub(crate) fn press(&mut self, id: i64, now_ms: i64) -> oneshot::Receiver<CallbackAnswer> {
         if self.open.len() > SWEEP_ABOVE {
-            self.open
-                .retain(|_, press| press.pressed_ms + FORGET_MS > now_ms);
+            self.open.retain(|_, press| press.pressed_ms + FORGET_MS > now_ms);
         }
         let (answer, answered) = oneshot::channel();
-        self.open.insert(
-            id,
-            Press {
-                pressed_ms: now_ms,
-                answer: Some(answer),
-            },
-        );
+        self.open.insert(id, Press { pressed_ms: now_ms, answer: Some(answer) });
         answered
     }
 
@@ -83,27 +76,12 @@ mod tests {
         let mut callbacks = Callbacks::default();
         let mut first = callbacks.press(1, 0);
         let _second = callbacks.press(2, 0);
-        let answer = |text: &str| CallbackAnswer {
-            text: text.into(),
-            ..CallbackAnswer::default()
-        };
+        let answer = |text: &str| CallbackAnswer { text: text.into(), ..CallbackAnswer::default() };
         assert!(callbacks.answer(1, answer("yes"), 15_000, 15_000, true));
         assert_eq!(first.try_recv().map(|answer| answer.text), Ok("yes".into()));
-        assert!(
-            !callbacks.answer(1, answer("again"), 15_000, 15_000, true),
-            "answered already"
-        );
-        assert!(
-            callbacks.answer(1, answer("again"), 15_000, 15_000, false),
-            "unless that is allowed"
-        );
-        assert!(
-            !callbacks.answer(2, answer("late"), 15_001, 15_000, true),
-            "too late"
-        );
-        assert!(
-            !callbacks.answer(3, answer("?"), 0, 15_000, true),
-            "never pressed"
-        );
+        assert!(!callbacks.answer(1, answer("again"), 15_000, 15_000, true), "answered already");
+        assert!(callbacks.answer(1, answer("again"), 15_000, 15_000, false), "unless that is allowed");
+        assert!(!callbacks.answer(2, answer("late"), 15_001, 15_000, true), "too late");
+        assert!(!callbacks.answer(3, answer("?"), 0, 15_000, true), "never pressed");
     }
 }

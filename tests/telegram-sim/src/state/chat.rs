@@ -112,18 +112,12 @@ impl Chat {
 
     /// The status now: what ended by its date has ended.
     pub(crate) fn status(&self, user: UserId, now: i64) -> Status {
-        self.members
-            .get(&user)
-            .map_or(Status::Left, |status| status.at(now))
+        self.members.get(&user).map_or(Status::Left, |status| status.at(now))
     }
 
     /// The only way to write a status: keeps the count of those present, and folds what the chat does not know.
     pub(crate) fn set_status(&mut self, user: UserId, status: Status, now: i64) {
-        let status = if self.is_channel() {
-            status.without_restriction()
-        } else {
-            status
-        };
+        let status = if self.is_channel() { status.without_restriction() } else { status };
         let was_present = self.status(user, now).is_present();
         match (was_present, status.is_present()) {
             (false, true) => self.present += 1,
@@ -140,13 +134,9 @@ impl Chat {
     /// What an administrator may do here; everything for the owner, nothing for others.
     pub(crate) fn rights(&self, user: UserId, now: i64) -> AdminRights {
         match self.status(user, now) {
-            Status::Creator { .. } => AdminRights::all()
-                .without(AdminRights::ANONYMOUS)
-                .fitting(self.is_channel()),
+            Status::Creator { .. } => AdminRights::all().without(AdminRights::ANONYMOUS).fitting(self.is_channel()),
             Status::Administrator { rights, .. } => rights,
-            Status::Member | Status::Restricted { .. } | Status::Left | Status::Banned { .. } => {
-                AdminRights::none()
-            }
+            Status::Member | Status::Restricted { .. } | Status::Left | Status::Banned { .. } => AdminRights::none(),
         }
     }
 
@@ -155,11 +145,7 @@ impl Chat {
         match self.status(user, now) {
             Status::Creator { .. } | Status::Administrator { .. } => Permissions::all(),
             Status::Member => self.permissions,
-            Status::Restricted {
-                permissions,
-                is_member: true,
-                ..
-            } => permissions & self.permissions,
+            Status::Restricted { permissions, is_member: true, .. } => permissions & self.permissions,
             Status::Restricted { .. } | Status::Left | Status::Banned { .. } => Permissions::none(),
         }
     }

@@ -16,13 +16,7 @@ const WRITE_AFTER_REQUEST_S: i64 = 300;
 
 impl State {
     /// Lets somebody in; `actor` is themselves, or who added or approved them. False for the banned.
-    pub(crate) fn enter(
-        &mut self,
-        chat_id: ChatId,
-        user: UserId,
-        actor: UserId,
-        entrance: &Entrance,
-    ) -> bool {
+    pub(crate) fn enter(&mut self, chat_id: ChatId, user: UserId, actor: UserId, entrance: &Entrance) -> bool {
         let Some(status) = self.status(chat_id, user).joined() else {
             return false;
         };
@@ -35,17 +29,8 @@ impl State {
             }
         }
         if self.change_status(chat_id, user, status, actor, entrance) {
-            let from = if entrance.via_join_request {
-                user
-            } else {
-                actor
-            };
-            self.announce(
-                chat_id,
-                from,
-                Content::NewMembers(vec![user]),
-                self.config.quiet_joins_from,
-            );
+            let from = if entrance.via_join_request { user } else { actor };
+            self.announce(chat_id, from, Content::NewMembers(vec![user]), self.config.quiet_joins_from);
         }
         true
     }
@@ -54,21 +39,13 @@ impl State {
     pub(crate) fn depart(&mut self, chat_id: ChatId, user: UserId, actor: UserId, status: Status) {
         let was_present = self.status(chat_id, user).is_present();
         if self.change_status(chat_id, user, status, actor, &Entrance::default()) && was_present {
-            self.announce(
-                chat_id,
-                actor,
-                Content::LeftMember(user),
-                self.config.quiet_leaves_from,
-            );
+            self.announce(chat_id, actor, Content::LeftMember(user), self.config.quiet_leaves_from);
         }
     }
 
     /// A service message of a join or a leave; large groups do without.
     fn announce(&mut self, chat_id: ChatId, from: UserId, content: Content, quiet_from: usize) {
-        let loud = self
-            .chats
-            .get(&chat_id)
-            .is_some_and(|chat| chat.is_group() && chat.present < quiet_from);
+        let loud = self.chats.get(&chat_id).is_some_and(|chat| chat.is_group() && chat.present < quiet_from);
         if loud {
             let message = Message::new(Sender::User(from), self.now(), content);
             self.post(chat_id, message);
@@ -81,8 +58,7 @@ impl State {
         let Some(chat) = self.chats.get_mut(&chat_id) else {
             return;
         };
-        chat.join_requests
-            .insert(user, JoinRequest { link: link.clone() });
+        chat.join_requests.insert(user, JoinRequest { link: link.clone() });
         if !self.bot_rights(chat_id).has(AdminRights::INVITE_USERS) {
             return;
         }

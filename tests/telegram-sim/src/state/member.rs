@@ -34,11 +34,7 @@ impl Status {
         match (permissions == Permissions::all(), is_member) {
             (true, true) => Self::Member,
             (true, false) => Self::Left,
-            (false, _) => Self::Restricted {
-                permissions,
-                until,
-                is_member,
-            },
+            (false, _) => Self::Restricted { permissions, until, is_member },
         }
     }
 
@@ -46,9 +42,7 @@ impl Status {
     pub(crate) fn at(&self, now: i64) -> Self {
         let ended = |until: i64| until != 0 && until <= now;
         match *self {
-            Self::Restricted {
-                until, is_member, ..
-            } if ended(until) => {
+            Self::Restricted { until, is_member, .. } if ended(until) => {
                 if is_member {
                     Self::Member
                 } else {
@@ -63,12 +57,8 @@ impl Status {
     /// A channel knows no restricted members.
     pub(crate) fn without_restriction(self) -> Self {
         match self {
-            Self::Restricted {
-                is_member: true, ..
-            } => Self::Member,
-            Self::Restricted {
-                is_member: false, ..
-            } => Self::Left,
+            Self::Restricted { is_member: true, .. } => Self::Member,
+            Self::Restricted { is_member: false, .. } => Self::Left,
             other => other,
         }
     }
@@ -99,17 +89,10 @@ impl Status {
     /// What becomes of it when the person comes in. A ban does not let them.
     pub(crate) fn joined(self) -> Option<Self> {
         match self {
-            Self::Creator { is_anonymous, .. } => Some(Self::Creator {
-                is_member: true,
-                is_anonymous,
-            }),
-            Self::Restricted {
-                permissions, until, ..
-            } => Some(Self::Restricted {
-                permissions,
-                until,
-                is_member: true,
-            }),
+            Self::Creator { is_anonymous, .. } => Some(Self::Creator { is_member: true, is_anonymous }),
+            Self::Restricted { permissions, until, .. } => {
+                Some(Self::Restricted { permissions, until, is_member: true })
+            }
             Self::Left | Self::Member => Some(Self::Member),
             Self::Administrator { .. } => Some(self),
             Self::Banned { .. } => None,
@@ -119,17 +102,8 @@ impl Status {
     /// What becomes of it when the person goes.
     pub(crate) fn left(self) -> Self {
         match self {
-            Self::Creator { is_anonymous, .. } => Self::Creator {
-                is_member: false,
-                is_anonymous,
-            },
-            Self::Restricted {
-                permissions, until, ..
-            } => Self::Restricted {
-                permissions,
-                until,
-                is_member: false,
-            },
+            Self::Creator { is_anonymous, .. } => Self::Creator { is_member: false, is_anonymous },
+            Self::Restricted { permissions, until, .. } => Self::Restricted { permissions, until, is_member: false },
             Self::Banned { until } => Self::Banned { until },
             Self::Administrator { .. } | Self::Member | Self::Left => Self::Left,
         }
@@ -138,11 +112,7 @@ impl Status {
 
 /// The end of a restriction as Telegram keeps it: nearer than 30 s or further than 366 days is for ever (0).
 pub(crate) const fn until_date(asked: i64, now: i64) -> i64 {
-    if asked < now + 30 || asked > now + 366 * DAY_S {
-        0
-    } else {
-        asked
-    }
+    if asked < now + 30 || asked > now + 366 * DAY_S { 0 } else { asked }
 }
 
 #[cfg(test)]
@@ -151,14 +121,8 @@ mod tests {
 
     #[test]
     fn all_permissions_fold_to_a_plain_member() {
-        assert_eq!(
-            Status::restricted(Permissions::all(), 5, true),
-            Status::Member
-        );
-        assert_eq!(
-            Status::restricted(Permissions::all(), 5, false),
-            Status::Left
-        );
+        assert_eq!(Status::restricted(Permissions::all(), 5, true), Status::Member);
+        assert_eq!(Status::restricted(Permissions::all(), 5, false), Status::Left);
         let nearly = Permissions::all().without(Permissions::PIN_MESSAGES);
         assert_eq!(Status::restricted(nearly, 5, true).name(), "restricted");
     }
@@ -181,33 +145,17 @@ mod tests {
     fn a_restriction_survives_leaving_and_coming_back_and_ends_by_its_date() {
         let muted = Status::restricted(Permissions::none(), 100, true);
         let away = muted.clone().left();
-        assert_eq!(
-            away,
-            Status::Restricted {
-                permissions: Permissions::none(),
-                until: 100,
-                is_member: false
-            }
-        );
+        assert_eq!(away, Status::Restricted { permissions: Permissions::none(), until: 100, is_member: false });
         assert_eq!(away.clone().joined(), Some(muted.clone()));
         assert_eq!(muted.at(100), Status::Member);
         assert_eq!(away.at(100), Status::Left);
         assert_eq!(Status::Banned { until: 100 }.at(99).joined(), None);
-        assert_eq!(
-            Status::Banned { until: 100 }.at(100).joined(),
-            Some(Status::Member)
-        );
+        assert_eq!(Status::Banned { until: 100 }.at(100).joined(), Some(Status::Member));
     }
 
     #[test]
     fn a_channel_never_has_restricted_members() {
-        assert_eq!(
-            Status::restricted(Permissions::none(), 0, true).without_restriction(),
-            Status::Member
-        );
-        assert_eq!(
-            Status::restricted(Permissions::none(), 0, false).without_restriction(),
-            Status::Left
-        );
+        assert_eq!(Status::restricted(Permissions::none(), 0, true).without_restriction(), Status::Member);
+        assert_eq!(Status::restricted(Permissions::none(), 0, false).without_restriction(), Status::Left);
     }
 }

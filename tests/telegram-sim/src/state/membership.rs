@@ -20,9 +20,7 @@ pub(crate) const DAY_MS: i64 = 86_400_000;
 
 impl State {
     pub(crate) fn status(&self, chat: ChatId, user: UserId) -> Status {
-        self.chats
-            .get(&chat)
-            .map_or(Status::Left, |chat| chat.status(user, self.now()))
+        self.chats.get(&chat).map_or(Status::Left, |chat| chat.status(user, self.now()))
     }
 
     pub(crate) fn bot_status(&self, chat: ChatId) -> Status {
@@ -31,9 +29,7 @@ impl State {
 
     /// What the bot may do there as an administrator.
     pub(crate) fn bot_rights(&self, chat: ChatId) -> AdminRights {
-        self.chats.get(&chat).map_or(AdminRights::none(), |chat| {
-            chat.rights(self.bot, self.now())
-        })
+        self.chats.get(&chat).map_or(AdminRights::none(), |chat| chat.rights(self.bot, self.now()))
     }
 
     /// Gives somebody a status. The same as now changes nothing and makes no update; false then.
@@ -49,11 +45,7 @@ impl State {
         let Some(chat) = self.chats.get_mut(&chat_id) else {
             return false;
         };
-        let new = if chat.is_channel() {
-            new.without_restriction()
-        } else {
-            new
-        };
+        let new = if chat.is_channel() { new.without_restriction() } else { new };
         let old = chat.status(user, now);
         if old == new {
             return false;
@@ -95,8 +87,7 @@ impl State {
     ) {
         let of_itself = user == self.bot;
         if !of_itself
-            && (!self.bot_status(chat_id).is_admin()
-                || (actor == self.bot && !self.config.own_acts_make_updates))
+            && (!self.bot_status(chat_id).is_admin() || (actor == self.bot && !self.config.own_acts_make_updates))
         {
             return;
         }
@@ -130,19 +121,14 @@ impl State {
 
     pub(crate) fn push_for_a_day(&mut self, kind: Kind, queue: QueueId, object: &Value) {
         let now_ms = self.clock.now_ms();
-        self.updates
-            .push(kind, queue, now_ms, now_ms + DAY_MS, object);
+        self.updates.push(kind, queue, now_ms, now_ms + DAY_MS, object);
     }
 
     /// The bot's standing with a person in private: blocked or not.
     pub(crate) fn tell_private_block(&mut self, user: UserId, blocked: bool) {
         let chat_id = self.private_chat(user);
         let status = |blocked| {
-            if blocked {
-                Status::Banned { until: 0 }
-            } else {
-                Status::Member
-            }
+            if blocked { Status::Banned { until: 0 } } else { Status::Member }
         };
         let Some(chat) = self.chats.get(&chat_id) else {
             return;

@@ -37,15 +37,8 @@ impl Sender {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Content {
-    Text {
-        text: String,
-        entities: Vec<Value>,
-    },
-    Photo {
-        number: u64,
-        caption: String,
-        entities: Vec<Value>,
-    },
+    Text { text: String, entities: Vec<Value> },
+    Photo { number: u64, caption: String, entities: Vec<Value> },
     NewMembers(Vec<UserId>),
     LeftMember(UserId),
     MigratedTo(ChatId),
@@ -61,13 +54,7 @@ impl Content {
 
     /// The creation, migration and topic messages, which nobody can delete.
     pub(crate) const fn is_undeletable(&self) -> bool {
-        matches!(
-            self,
-            Self::MigratedTo(_)
-                | Self::MigratedFrom(_)
-                | Self::TopicCreated(_)
-                | Self::GroupCreated
-        )
+        matches!(self, Self::MigratedTo(_) | Self::MigratedFrom(_) | Self::TopicCreated(_) | Self::GroupCreated)
     }
 
     /// The words of it, be they text or caption.
@@ -82,19 +69,9 @@ impl Content {
 /// Where a forwarded message comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Origin {
-    User {
-        user: UserId,
-        date: i64,
-    },
-    Channel {
-        chat: ChatId,
-        message: MessageId,
-        date: i64,
-    },
-    Chat {
-        chat: ChatId,
-        date: i64,
-    },
+    User { user: UserId, date: i64 },
+    Channel { chat: ChatId, message: MessageId, date: i64 },
+    Chat { chat: ChatId, date: i64 },
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -13,32 +13,19 @@ use crate::state::updates::{Kind, QueueId};
 impl State {
     /// Keeps the message, tells the bot if it may see it, and copies a channel's post into the linked group.
     pub(crate) fn post(&mut self, chat_id: ChatId, message: Message) -> MessageId {
-        let from_bot = message.sender == Sender::User(self.bot)
-            || message.sender == Sender::Post { author: self.bot };
+        let from_bot = message.sender == Sender::User(self.bot) || message.sender == Sender::Post { author: self.bot };
         let Some(chat) = self.chats.get_mut(&chat_id) else {
             return MessageId(0);
         };
         let copied_to = chat.linked_chat.filter(|_| chat.is_channel());
         let id = chat.append(message.clone());
         if !from_bot && self.bot_sees(chat_id, id, &message) {
-            let kind = if matches!(message.sender, Sender::Post { .. }) {
-                Kind::ChannelPost
-            } else {
-                Kind::Message
-            };
+            let kind = if matches!(message.sender, Sender::Post { .. }) { Kind::ChannelPost } else { Kind::Message };
             self.tell_message(kind, chat_id, id, &message, message.date);
         }
         if let Some(group) = copied_to {
-            let mut copy = Message::new(
-                Sender::LinkedChannel(chat_id),
-                message.date,
-                message.content,
-            );
-            copy.origin = Some(Box::new(Origin::Channel {
-                chat: chat_id,
-                message: id,
-                date: message.date,
-            }));
+            let mut copy = Message::new(Sender::LinkedChannel(chat_id), message.date, message.content);
+            copy.origin = Some(Box::new(Origin::Channel { chat: chat_id, message: id, date: message.date }));
             copy.album = message.album;
             self.post(group, copy);
         }
@@ -54,11 +41,7 @@ impl State {
         keyboard: Option<Box<Value>>,
     ) -> bool {
         let now = self.now();
-        let Some(message) = self
-            .chats
-            .get_mut(&chat_id)
-            .and_then(|chat| chat.messages.get_mut(&id))
-        else {
+        let Some(message) = self.chats.get_mut(&chat_id).and_then(|chat| chat.messages.get_mut(&id)) else {
             return false;
         };
         if message.content == content && message.keyboard == keyboard {
@@ -68,28 +51,16 @@ impl State {
         message.keyboard = keyboard;
         message.edit_date = Some(now);
         let message = message.clone();
-        let own = message.sender == Sender::User(self.bot)
-            || message.sender == Sender::Post { author: self.bot };
+        let own = message.sender == Sender::User(self.bot) || message.sender == Sender::Post { author: self.bot };
         if !own && self.bot_sees(chat_id, id, &message) {
             let is_post = matches!(message.sender, Sender::Post { .. });
-            let kind = if is_post {
-                Kind::EditedChannelPost
-            } else {
-                Kind::EditedMessage
-            };
+            let kind = if is_post { Kind::EditedChannelPost } else { Kind::EditedMessage };
             self.tell_message(kind, chat_id, id, &message, now);
         }
         true
     }
 
-    fn tell_message(
-        &mut self,
-        kind: Kind,
-        chat_id: ChatId,
-        id: MessageId,
-        message: &Message,
-        date: i64,
-    ) {
+    fn tell_message(&mut self, kind: Kind, chat_id: ChatId, id: MessageId, message: &Message, date: i64) {
         if let Some(person) = message.sender.person() {
             self.meet(person);
         }
@@ -98,13 +69,7 @@ impl State {
         }
         let object = self.message_json(chat_id, id, message);
         let now_ms = self.clock.now_ms();
-        self.updates.push(
-            kind,
-            QueueId::Chat(chat_id),
-            now_ms,
-            date * 1000 + DAY_MS,
-            &object,
-        );
+        self.updates.push(kind, QueueId::Chat(chat_id), now_ms, date * 1000 + DAY_MS, &object);
     }
 
     /// Whether the bot is told of a message: it must be there, not come later, and privacy mode must let it.
@@ -121,14 +86,9 @@ impl State {
             ChatKind::Channel => status.is_admin(),
             ChatKind::Basic | ChatKind::Supergroup if !status.is_present() => false,
             ChatKind::Basic | ChatKind::Supergroup => {
-                let by_other_bot = message
-                    .sender
-                    .person()
-                    .and_then(|user| self.users.get(&user))
-                    .is_some_and(|user| user.is_bot);
-                let unhidden = status.is_admin()
-                    || !self.config.privacy_mode
-                    || self.concerns_bot(chat_id, message);
+                let by_other_bot =
+                    message.sender.person().and_then(|user| self.users.get(&user)).is_some_and(|user| user.is_bot);
+                let unhidden = status.is_admin() || !self.config.privacy_mode || self.concerns_bot(chat_id, message);
                 unhidden && (!by_other_bot || message.content.is_service())
             }
         }
@@ -137,13 +97,9 @@ impl State {
     /// What a bot in privacy mode still sees: service messages, commands, mentions of it, replies to it.
     fn concerns_bot(&self, chat_id: ChatId, message: &Message) -> bool {
         let words = message.content.words();
-        let addressed = words
-            .to_lowercase()
-            .contains(&format!("@{}", self.config.bot_username.to_lowercase()));
-        let is_command = words.starts_with('/')
-            && entities::find(words)
-                .first()
-                .is_some_and(|found| found["type"] == "bot_command");
+        let addressed = words.to_lowercase().contains(&format!("@{}", self.config.bot_username.to_lowercase()));
+        let is_command =
+            words.starts_with('/') && entities::find(words).first().is_some_and(|found| found["type"] == "bot_command");
         let replies_to_bot = message
             .reply_to
             .and_then(|original| self.chats.get(&chat_id)?.messages.get(&original))
@@ -153,8 +109,6 @@ impl State {
 
     /// Takes the message away; false if there is none.
     pub(crate) fn delete(&mut self, chat_id: ChatId, id: MessageId) -> bool {
-        self.chats
-            .get_mut(&chat_id)
-            .is_some_and(|chat| chat.messages.remove(&id).is_some())
+        self.chats.get_mut(&chat_id).is_some_and(|chat| chat.messages.remove(&id).is_some())
     }
 }

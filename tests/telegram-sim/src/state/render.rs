@@ -29,11 +29,8 @@ impl State {
             return json!({ "id": id, "is_bot": false, "first_name": "" });
         };
         let mut object = json!({ "id": id, "is_bot": user.is_bot, "first_name": user.first_name });
-        let optional = [
-            ("last_name", &user.last_name),
-            ("username", &user.username),
-            ("language_code", &user.language),
-        ];
+        let optional =
+            [("last_name", &user.last_name), ("username", &user.username), ("language_code", &user.language)];
         for (name, value) in optional {
             if let Some(value) = value {
                 object[name] = value.as_str().into();
@@ -51,8 +48,7 @@ impl State {
         if chat.kind == ChatKind::Private {
             if let Some(user) = self.users.get(&UserId(id.0)) {
                 object["first_name"] = user.first_name.as_str().into();
-                for (name, value) in [("last_name", &user.last_name), ("username", &user.username)]
-                {
+                for (name, value) in [("last_name", &user.last_name), ("username", &user.username)] {
                     if let Some(value) = value {
                         object[name] = value.as_str().into();
                     }
@@ -79,15 +75,10 @@ impl State {
             Status::Creator { is_anonymous, .. } => {
                 object.insert("is_anonymous".into(), (*is_anonymous).into());
             }
-            Status::Administrator {
-                rights,
-                promoted_by,
-            } => {
+            Status::Administrator { rights, promoted_by } => {
                 let may_edit = *promoted_by == self.bot
                     && user != self.bot
-                    && chat
-                        .rights(self.bot, self.now())
-                        .has(AdminRights::PROMOTE_MEMBERS);
+                    && chat.rights(self.bot, self.now()).has(AdminRights::PROMOTE_MEMBERS);
                 object.insert("can_be_edited".into(), may_edit.into());
                 for (name, flag) in AdminRights::FIELDS {
                     if AdminRights::shows(*flag, chat.is_channel()) {
@@ -95,11 +86,7 @@ impl State {
                     }
                 }
             }
-            Status::Restricted {
-                permissions,
-                until,
-                is_member,
-            } => {
+            Status::Restricted { permissions, until, is_member } => {
                 permissions.write(&mut object);
                 object.insert("until_date".into(), (*until).into());
                 object.insert("is_member".into(), (*is_member).into());
@@ -130,11 +117,7 @@ impl State {
         if let Some(limit) = link.member_limit {
             object["member_limit"] = limit.into();
         }
-        let pending = chat
-            .join_requests
-            .values()
-            .filter(|request| request.link.as_ref() == Some(&link.url))
-            .count();
+        let pending = chat.join_requests.values().filter(|request| request.link.as_ref() == Some(&link.url)).count();
         if pending > 0 {
             object["pending_join_request_count"] = pending.into();
         }
@@ -145,10 +128,7 @@ impl State {
     pub(crate) fn message_json(&self, chat_id: ChatId, id: MessageId, message: &Message) -> Value {
         let mut object = self.message_without_reply(chat_id, id, message);
         if let Some(reply_to) = message.reply_to
-            && let Some(original) = self
-                .chats
-                .get(&chat_id)
-                .and_then(|chat| chat.messages.get(&reply_to))
+            && let Some(original) = self.chats.get(&chat_id).and_then(|chat| chat.messages.get(&reply_to))
         {
             object["reply_to_message"] = self.message_without_reply(chat_id, reply_to, original);
         }
@@ -156,8 +136,7 @@ impl State {
     }
 
     fn message_without_reply(&self, chat_id: ChatId, id: MessageId, message: &Message) -> Value {
-        let mut object =
-            json!({ "message_id": id, "date": message.date, "chat": self.chat_json(chat_id) });
+        let mut object = json!({ "message_id": id, "date": message.date, "chat": self.chat_json(chat_id) });
         match message.sender {
             Sender::User(user) => object["from"] = self.user_json(user),
             Sender::AnonymousAdmin(_) => {
@@ -202,11 +181,7 @@ impl State {
             Origin::User { user, date } => {
                 json!({ "type": "user", "date": date, "sender_user": self.user_json(*user) })
             }
-            Origin::Channel {
-                chat,
-                message,
-                date,
-            } => {
+            Origin::Channel { chat, message, date } => {
                 json!({ "type": "channel", "date": date, "chat": self.chat_json(*chat), "message_id": message })
             }
             Origin::Chat { chat, date } => {
@@ -223,11 +198,7 @@ impl State {
                     object["entities"] = Value::Array(entities.clone());
                 }
             }
-            Content::Photo {
-                number,
-                caption,
-                entities,
-            } => {
+            Content::Photo { number, caption, entities } => {
                 object["photo"] = json!([{
                     "file_id": format!("simulated-photo-{number}"),
                     "file_unique_id": format!("photo{number}"),

@@ -52,10 +52,7 @@ kinds! {
 
 impl Kind {
     pub(crate) fn name(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(kind, ..)| *kind == self)
-            .map_or("", |(_, name, _)| name)
+        Self::ALL.iter().find(|(kind, ..)| *kind == self).map_or("", |(_, name, _)| name)
     }
 }
 
@@ -122,9 +119,7 @@ impl Updates {
     pub(crate) fn allows(&self, kind: Kind) -> bool {
         match &self.allowed {
             Some(kinds) => kinds.contains(&kind),
-            None => Kind::ALL
-                .iter()
-                .any(|(known, _, default)| *known == kind && *default),
+            None => Kind::ALL.iter().any(|(known, _, default)| *known == kind && *default),
         }
     }
 
@@ -136,40 +131,21 @@ impl Updates {
         let kinds: Vec<Kind> = Kind::ALL
             .iter()
             .filter(|(_, name, _)| {
-                names.iter().any(|wanted| {
-                    wanted
-                        .as_str()
-                        .is_some_and(|wanted| wanted.eq_ignore_ascii_case(name))
-                })
+                names.iter().any(|wanted| wanted.as_str().is_some_and(|wanted| wanted.eq_ignore_ascii_case(name)))
             })
             .map(|(kind, ..)| *kind)
             .collect();
-        let is_default = Kind::ALL
-            .iter()
-            .all(|(kind, _, default)| kinds.contains(kind) == *default);
-        self.allowed = if kinds.is_empty() || is_default {
-            None
-        } else {
-            Some(kinds)
-        };
+        let is_default = Kind::ALL.iter().all(|(kind, _, default)| kinds.contains(kind) == *default);
+        self.allowed = if kinds.is_empty() || is_default { None } else { Some(kinds) };
     }
 
     /// The list as getWebhookInfo shows it: not at all when it is the default.
     pub(crate) fn allowed_names(&self) -> Option<Vec<&'static str>> {
-        self.allowed
-            .as_ref()
-            .map(|kinds| kinds.iter().map(|kind| kind.name()).collect())
+        self.allowed.as_ref().map(|kinds| kinds.iter().map(|kind| kind.name()).collect())
     }
 
     /// Queues an update, unless its kind is not allowed now, or there is no room.
-    pub(crate) fn push(
-        &mut self,
-        kind: Kind,
-        queue: QueueId,
-        now_ms: i64,
-        expires_ms: i64,
-        object: &Value,
-    ) -> bool {
+    pub(crate) fn push(&mut self, kind: Kind, queue: QueueId, now_ms: i64, expires_ms: i64, object: &Value) -> bool {
         if !self.allows(kind) {
             return false;
         }
@@ -181,25 +157,14 @@ impl Updates {
         if body.len() > MAX_UPDATE_BYTES {
             return false;
         }
-        self.queue.insert(
-            self.next_id,
-            Update {
-                queue,
-                expires_ms,
-                body: body.into(),
-            },
-        );
+        self.queue.insert(self.next_id, Update { queue, expires_ms, body: body.into() });
         self.next_id += 1;
         true
     }
 
     /// Expired updates anywhere would be skipped at delivery; those at the head also make room.
     fn drop_expired_head(&mut self, now_ms: i64) {
-        while self
-            .queue
-            .first_key_value()
-            .is_some_and(|(_, update)| update.expires_ms <= now_ms)
-        {
+        while self.queue.first_key_value().is_some_and(|(_, update)| update.expires_ms <= now_ms) {
             self.queue.pop_first();
         }
     }
@@ -240,8 +205,7 @@ impl Updates {
             }
             return self.queue.first_key_value().map_or(tail, |(id, _)| *id);
         }
-        let unheard_of =
-            offset > tail + 10 || offset < head - i64::try_from(CAPACITY).unwrap_or(i64::MAX);
+        let unheard_of = offset > tail + 10 || offset < head - i64::try_from(CAPACITY).unwrap_or(i64::MAX);
         if offset == 0 || unheard_of {
             return head;
         }
@@ -287,13 +251,7 @@ mod tests {
     fn ids_are_consecutive_from_a_random_start() {
         let (updates, first) = with(3);
         assert!((2_000_002..1 << 30).contains(&first));
-        assert_eq!(
-            updates
-                .from(0)
-                .map(|(id, _)| id - first)
-                .collect::<Vec<_>>(),
-            [0, 1, 2]
-        );
+        assert_eq!(updates.from(0).map(|(id, _)| id - first).collect::<Vec<_>>(), [0, 1, 2]);
     }
 
     #[test]
@@ -310,39 +268,22 @@ mod tests {
             let kinds = [Kind::Message, Kind::MyChatMember, Kind::ChatMember];
             assert_eq!(kinds.map(|kind| updates.allows(kind)), expected, "{list}");
             updates.set_allowed(None);
-            assert_eq!(
-                kinds.map(|kind| updates.allows(kind)),
-                expected,
-                "absent keeps {list}"
-            );
+            assert_eq!(kinds.map(|kind| updates.allows(kind)), expected, "absent keeps {list}");
         }
-        assert!(
-            !updates.push(Kind::ChatMember, QUEUE, 0, 1000, &json!({})),
-            "not created when not allowed"
-        );
+        assert!(!updates.push(Kind::ChatMember, QUEUE, 0, 1000, &json!({})), "not created when not allowed");
     }
 
     #[test]
     fn offsets_confirm_what_is_below_them() {
-        for (offset_from_first, left, from) in
-            [(0, 5, 0), (2, 3, 2), (5, 0, 5), (15, 0, 15), (16, 5, 0)]
-        {
+        for (offset_from_first, left, from) in [(0, 5, 0), (2, 3, 2), (5, 0, 5), (15, 0, 15), (16, 5, 0)] {
             let (mut updates, first) = with(5);
-            assert_eq!(
-                updates.confirm(first + offset_from_first, 0),
-                first + from,
-                "{offset_from_first}"
-            );
+            assert_eq!(updates.confirm(first + offset_from_first, 0), first + from, "{offset_from_first}");
             assert_eq!(updates.len(), left, "{offset_from_first}");
         }
         let (mut updates, first) = with(5);
         assert_eq!((updates.confirm(-2, 0), updates.len()), (first + 3, 2));
         assert_eq!((updates.confirm(0, 0), updates.len()), (first + 3, 2));
-        assert_eq!(
-            (updates.confirm(1, 0), updates.len()),
-            (first + 3, 2),
-            "too far below confirms nothing"
-        );
+        assert_eq!((updates.confirm(1, 0), updates.len()), (first + 3, 2), "too far below confirms nothing");
     }
 
     #[test]

@@ -25,10 +25,6 @@ impl Webhook {
     }
 
     pub(crate) fn replace(&mut self, target: Target) {
-        *self = Self {
-            target,
-            generation: self.generation + 1,
-            ..Self::default()
-        };
+        *self = Self { target, generation: self.generation + 1, ..Self::default() };
     }
 }

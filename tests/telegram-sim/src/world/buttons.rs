@@ -48,18 +48,9 @@ impl World {
     /// # Errors
     ///
     /// There is no such message or button, it is a link, or they cannot see the chat.
-    pub fn press(
-        &self,
-        user: UserId,
-        chat: ChatId,
-        message: MessageId,
-        button: &str,
-    ) -> Act<Press> {
+    pub fn press(&self, user: UserId, chat: ChatId, message: MessageId, button: &str) -> Act<Press> {
         self.act(|state| {
-            let found = state
-                .chats
-                .get(&chat)
-                .and_then(|chat| chat.messages.get(&message));
+            let found = state.chats.get(&chat).and_then(|chat| chat.messages.get(&message));
             let found = found.ok_or_else(|| Refused::because("there is no such message"))?;
             let buttons: Vec<&Value> = found
                 .keyboard
@@ -72,11 +63,8 @@ impl World {
                 .collect();
             let by = |field: &str| buttons.iter().find(|known| known[field] == button);
             let pressed = by("text").or_else(|| by("callback_data"));
-            let pressed = pressed
-                .ok_or_else(|| Refused::because(format!("there is no button {button:?}")))?;
-            let data = pressed["callback_data"]
-                .as_str()
-                .ok_or_else(|| Refused::because("the button is a link"))?;
+            let pressed = pressed.ok_or_else(|| Refused::because(format!("there is no button {button:?}")))?;
+            let data = pressed["callback_data"].as_str().ok_or_else(|| Refused::because("the button is a link"))?;
             let data = data.to_owned();
             press(state, user, chat, message, &data)
         })
@@ -87,25 +75,13 @@ impl World {
     /// # Errors
     ///
     /// They cannot see the chat.
-    pub fn press_forged(
-        &self,
-        user: UserId,
-        chat: ChatId,
-        message: MessageId,
-        data: &str,
-    ) -> Act<Press> {
+    pub fn press_forged(&self, user: UserId, chat: ChatId, message: MessageId, data: &str) -> Act<Press> {
         self.act(|state| press(state, user, chat, message, data))
     }
 }
 
 /// Anyone who sees a button can press it, the muted too.
-fn press(
-    state: &mut State,
-    user: UserId,
-    chat_id: ChatId,
-    message: MessageId,
-    data: &str,
-) -> Act<Press> {
+fn press(state: &mut State, user: UserId, chat_id: ChatId, message: MessageId, data: &str) -> Act<Press> {
     let can_see = chat_id == ChatId::from(user)
         || state.status(chat_id, user).is_present()
         || state.chats.get(&chat_id).is_some_and(Chat::is_public);
@@ -116,10 +92,7 @@ fn press(
     let id: i64 = state.rng.random_range(1_i64 << 40..i64::MAX);
     let now_ms = state.clock.now_ms();
     let answer = state.callbacks.press(id, now_ms);
-    let found = state
-        .chats
-        .get(&chat_id)
-        .and_then(|chat| chat.messages.get(&message));
+    let found = state.chats.get(&chat_id).and_then(|chat| chat.messages.get(&message));
     let shown = match found {
         Some(found) => state.message_json(chat_id, message, found),
         None => json!({ "chat": state.chat_json(chat_id), "message_id": message, "date": 0 }),
@@ -132,12 +105,6 @@ fn press(
         "chat_instance": chat_id.0.wrapping_mul(6_364_136_223_846_793_005).to_string(),
         "data": data,
     });
-    state.updates.push(
-        Kind::CallbackQuery,
-        QueueId::Presses(user),
-        now_ms,
-        now_ms + PRESS_LIVES_MS,
-        &object,
-    );
+    state.updates.push(Kind::CallbackQuery, QueueId::Presses(user), now_ms, now_ms + PRESS_LIVES_MS, &object);
     Ok(Press { answer })
 }

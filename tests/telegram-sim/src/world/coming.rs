@@ -34,25 +34,14 @@ impl World {
             let found = chat_of(state, chat)?.link(link).cloned();
             let found = found.ok_or_else(|| Refused::because("there is no such link"))?;
             let expired = found.expires.is_some_and(|expires| expires <= now);
-            let full = found
-                .member_limit
-                .is_some_and(|limit| found.joined >= limit);
+            let full = found.member_limit.is_some_and(|limit| found.joined >= limit);
             if found.is_revoked || expired || full {
                 return Err(Refused::because("the link is not valid any more"));
             }
             if found.creates_join_request {
                 return ask(state, chat, user, Some(found.url));
             }
-            come_in(
-                state,
-                chat,
-                user,
-                user,
-                &Entrance {
-                    link: Some(found.url),
-                    via_join_request: false,
-                },
-            )
+            come_in(state, chat, user, user, &Entrance { link: Some(found.url), via_join_request: false })
         })
     }
 
@@ -110,20 +99,9 @@ impl World {
     pub fn approve(&self, chat: ChatId, user: UserId) -> Act<()> {
         self.act(|state| {
             let request = chat_of(state, chat)?.join_requests.get(&user).cloned();
-            let link = request
-                .ok_or_else(|| Refused::because("they did not ask"))?
-                .link;
+            let link = request.ok_or_else(|| Refused::because("they did not ask"))?.link;
             let owner = owner(state, chat);
-            come_in(
-                state,
-                chat,
-                user,
-                owner,
-                &Entrance {
-                    link,
-                    via_join_request: true,
-                },
-            )
+            come_in(state, chat, user, owner, &Entrance { link, via_join_request: true })
         })
     }
 
@@ -164,22 +142,12 @@ impl World {
     }
 }
 
-fn come_in(
-    state: &mut State,
-    chat: ChatId,
-    user: UserId,
-    actor: UserId,
-    entrance: &Entrance,
-) -> Act<()> {
+fn come_in(state: &mut State, chat: ChatId, user: UserId, actor: UserId, entrance: &Entrance) -> Act<()> {
     chat_of(state, chat)?;
     if state.status(chat, user).is_present() {
         return Err(Refused::because("they are in already"));
     }
-    if state.enter(chat, user, actor, entrance) {
-        Ok(())
-    } else {
-        Err(Refused::because("they are banned"))
-    }
+    if state.enter(chat, user, actor, entrance) { Ok(()) } else { Err(Refused::because("they are banned")) }
 }
 
 fn ask(state: &mut State, chat: ChatId, user: UserId, link: Option<String>) -> Act<()> {

@@ -22,10 +22,7 @@ impl World {
             if !is_channel && !status.is_present() {
                 return Err(Refused::because("they are not in the group"));
             }
-            let new = Status::Administrator {
-                rights: rights.fitting(is_channel),
-                promoted_by: by,
-            };
+            let new = Status::Administrator { rights: rights.fitting(is_channel), promoted_by: by };
             state.change_status(chat, user, new, by, &Entrance::default());
             Ok(())
         })
@@ -83,28 +80,15 @@ impl World {
     /// # Errors
     ///
     /// The one who does it may not, the other is an administrator, or it is not a supergroup.
-    pub fn restrict(
-        &self,
-        chat: ChatId,
-        by: UserId,
-        user: UserId,
-        permissions: Permissions,
-        until: i64,
-    ) -> Act<()> {
+    pub fn restrict(&self, chat: ChatId, by: UserId, user: UserId, permissions: Permissions, until: i64) -> Act<()> {
         self.act(|state| {
             if chat_of(state, chat)?.kind != ChatKind::Supergroup {
-                return Err(Refused::because(
-                    "only a supergroup can restrict its members",
-                ));
+                return Err(Refused::because("only a supergroup can restrict its members"));
             }
             need(state, chat, by, AdminRights::RESTRICT_MEMBERS)?;
             let old = reachable(state, chat, user)?;
             not_admin(&old)?;
-            let new = Status::restricted(
-                permissions,
-                until_date(until, state.now()),
-                old.is_present(),
-            );
+            let new = Status::restricted(permissions, until_date(until, state.now()), old.is_present());
             state.change_status(chat, user, new, by, &Entrance::default());
             Ok(())
         })
@@ -128,11 +112,7 @@ impl World {
 
 fn need(state: &State, chat: ChatId, by: UserId, right: AdminRights) -> Act<()> {
     let may = chat_of(state, chat)?.rights(by, state.now()).has(right);
-    if may {
-        Ok(())
-    } else {
-        Err(Refused::because("they have no right to"))
-    }
+    if may { Ok(()) } else { Err(Refused::because("they have no right to")) }
 }
 
 /// The status of somebody whom others can do something to: anybody but the owner.
@@ -144,9 +124,5 @@ fn reachable(state: &State, chat: ChatId, user: UserId) -> Act<Status> {
 }
 
 fn not_admin(status: &Status) -> Act<()> {
-    if status.is_admin() {
-        Err(Refused::because("they are an administrator"))
-    } else {
-        Ok(())
-    }
+    if status.is_admin() { Err(Refused::because("they are an administrator")) } else { Ok(()) }
 }

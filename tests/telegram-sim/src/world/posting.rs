@@ -17,10 +17,7 @@ impl World {
                 return Err(Refused::because("it is not a channel"));
             }
             let author = owner(state, channel);
-            let content = Content::Text {
-                text: text.to_owned(),
-                entities: entities::find(text),
-            };
+            let content = Content::Text { text: text.to_owned(), entities: entities::find(text) };
             let message = Message::new(Sender::Post { author }, state.now(), content);
             Ok(state.post(channel, message))
         })
@@ -34,14 +31,8 @@ impl World {
     pub fn edit_post(&self, channel: ChatId, post: MessageId, text: &str) -> Act<bool> {
         self.act(|state| {
             let found = chat_of(state, channel)?.messages.get(&post);
-            let keyboard = found
-                .ok_or_else(|| Refused::because("there is no such post"))?
-                .keyboard
-                .clone();
-            let content = Content::Text {
-                text: text.to_owned(),
-                entities: entities::find(text),
-            };
+            let keyboard = found.ok_or_else(|| Refused::because("there is no such post"))?.keyboard.clone();
+            let content = Content::Text { text: text.to_owned(), entities: entities::find(text) };
             Ok(state.edit(channel, post, content, keyboard))
         })
     }

@@ -18,61 +18,30 @@ pub struct SeededGroup {
 impl World {
     /// Makes this many supergroups with this many new members each, the bot their administrator.
     #[must_use]
-    pub fn seed(
-        &self,
-        groups: usize,
-        members_each: usize,
-        bot_rights: AdminRights,
-    ) -> Vec<SeededGroup> {
-        (0..groups)
-            .map(|number| self.seed_group(number, members_each, bot_rights))
-            .collect()
+    pub fn seed(&self, groups: usize, members_each: usize, bot_rights: AdminRights) -> Vec<SeededGroup> {
+        (0..groups).map(|number| self.seed_group(number, members_each, bot_rights)).collect()
     }
 
     fn seed_group(&self, number: usize, members: usize, bot_rights: AdminRights) -> SeededGroup {
         self.act(|state| {
-            let owner = state.add_user(User {
-                known_to_bot: true,
-                ..User::named(&format!("Owner {number}"))
-            });
+            let owner = state.add_user(User { known_to_bot: true, ..User::named(&format!("Owner {number}")) });
             let group = state.add_chat(ChatKind::Supergroup, &format!("Group {number}"));
             let people: Vec<UserId> = (0..members)
                 .map(|member| {
-                    state.add_user(User {
-                        known_to_bot: true,
-                        ..User::named(&format!("Member {number}-{member}"))
-                    })
+                    state.add_user(User { known_to_bot: true, ..User::named(&format!("Member {number}-{member}")) })
                 })
                 .collect();
             let (bot, now) = (state.bot, state.now());
             if let Some(chat) = state.chats.get_mut(&group) {
                 chat.known_to_bot = true;
-                chat.set_status(
-                    owner,
-                    Status::Creator {
-                        is_member: true,
-                        is_anonymous: false,
-                    },
-                    now,
-                );
+                chat.set_status(owner, Status::Creator { is_member: true, is_anonymous: false }, now);
                 let rights = bot_rights.fitting(false);
-                chat.set_status(
-                    bot,
-                    Status::Administrator {
-                        rights,
-                        promoted_by: owner,
-                    },
-                    now,
-                );
+                chat.set_status(bot, Status::Administrator { rights, promoted_by: owner }, now);
                 for person in &people {
                     chat.set_status(*person, Status::Member, now);
                 }
             }
-            SeededGroup {
-                group,
-                owner,
-                members: people,
-            }
+            SeededGroup { group, owner, members: people }
         })
     }
 

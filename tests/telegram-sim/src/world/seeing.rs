@@ -43,10 +43,7 @@ impl Seen {
     /// The button with this label.
     #[must_use]
     pub fn button(&self, label: &str) -> Option<&Button> {
-        self.buttons
-            .iter()
-            .flatten()
-            .find(|button| button.label == label)
+        self.buttons.iter().flatten().find(|button| button.label == label)
     }
 }
 
@@ -91,11 +88,7 @@ impl World {
         let id = chat.into();
         self.shared.read(|state| {
             let messages = state.chats.get(&id).map(|chat| &chat.messages);
-            messages
-                .into_iter()
-                .flatten()
-                .map(|(number, message)| seen(state, id, *number, message))
-                .collect()
+            messages.into_iter().flatten().map(|(number, message)| seen(state, id, *number, message)).collect()
         })
     }
 
@@ -112,10 +105,7 @@ impl World {
     /// The bot's messages that are there now.
     #[must_use]
     pub fn bot_messages(&self, chat: impl Into<ChatId>) -> Vec<Seen> {
-        self.messages(chat)
-            .into_iter()
-            .filter(|message| message.is_from_bot)
-            .collect()
+        self.messages(chat).into_iter().filter(|message| message.is_from_bot).collect()
     }
 
     #[must_use]
@@ -125,9 +115,7 @@ impl World {
             let status = state.status(chat, user);
             let place = state.chats.get(&chat);
             let (permissions, until_date) = match status {
-                Status::Restricted {
-                    permissions, until, ..
-                } => (Some(permissions), Some(until)),
+                Status::Restricted { permissions, until, .. } => (Some(permissions), Some(until)),
                 Status::Banned { until } => (None, Some(until)),
                 _ => (None, None),
             };
@@ -152,11 +140,7 @@ impl World {
     #[must_use]
     pub fn join_requests(&self, chat: ChatId) -> Vec<UserId> {
         self.shared.read(|state| {
-            state
-                .chats
-                .get(&chat)
-                .map(|chat| chat.join_requests.keys().copied().collect())
-                .unwrap_or_default()
+            state.chats.get(&chat).map(|chat| chat.join_requests.keys().copied().collect()).unwrap_or_default()
         })
     }
 
@@ -164,17 +148,10 @@ impl World {
     #[must_use]
     pub fn members(&self, chat: ChatId) -> Vec<(UserId, Membership)> {
         let mut users: Vec<UserId> = self.shared.read(|state| {
-            state
-                .chats
-                .get(&chat)
-                .map(|chat| chat.members.keys().copied().collect())
-                .unwrap_or_default()
+            state.chats.get(&chat).map(|chat| chat.members.keys().copied().collect()).unwrap_or_default()
         });
         users.sort();
-        users
-            .into_iter()
-            .map(|user| (user, self.member(chat, user)))
-            .collect()
+        users.into_iter().map(|user| (user, self.member(chat, user))).collect()
     }
 
     #[must_use]
@@ -215,27 +192,17 @@ impl World {
     /// The commands the bot has set for a scope (`default` and so on; without ids) in no particular language.
     #[must_use]
     pub fn bot_commands(&self, scope: &str) -> Value {
-        let key = (
-            serde_json::json!({ "type": scope }).to_string(),
-            String::new(),
-        );
-        self.shared
-            .read(|state| state.commands.get(&key).cloned().unwrap_or_default())
+        let key = (serde_json::json!({ "type": scope }).to_string(), String::new());
+        self.shared.read(|state| state.commands.get(&key).cloned().unwrap_or_default())
     }
 }
 
 fn seen(state: &State, chat: ChatId, id: MessageId, message: &Message) -> Seen {
     let object = state.message_json(chat, id, message);
-    let shown_sender = if object["sender_chat"].is_object() {
-        &object["sender_chat"]
-    } else {
-        &object["from"]
-    };
+    let shown_sender = if object["sender_chat"].is_object() { &object["sender_chat"] } else { &object["from"] };
     let name = |field: &str| shown_sender[field].as_str().unwrap_or_default();
     let from = if name("title").is_empty() {
-        format!("{} {}", name("first_name"), name("last_name"))
-            .trim()
-            .to_owned()
+        format!("{} {}", name("first_name"), name("last_name")).trim().to_owned()
     } else {
         name("title").to_owned()
     };
@@ -262,10 +229,7 @@ fn seen(state: &State, chat: ChatId, id: MessageId, message: &Message) -> Seen {
 
 fn buttons(message: &Message) -> Vec<Vec<Button>> {
     let field = |button: &Value, name: &str| button[name].as_str().map(str::to_owned);
-    let rows = message
-        .keyboard
-        .as_ref()
-        .and_then(|keyboard| keyboard["inline_keyboard"].as_array());
+    let rows = message.keyboard.as_ref().and_then(|keyboard| keyboard["inline_keyboard"].as_array());
     rows.into_iter()
         .flatten()
         .map(|row| {

@@ -18,10 +18,7 @@ pub struct Saying {
 }
 
 fn plain(text: &str) -> Content {
-    Content::Text {
-        text: text.to_owned(),
-        entities: entities::find(text),
-    }
+    Content::Text { text: text.to_owned(), entities: entities::find(text) }
 }
 
 impl World {
@@ -42,12 +39,7 @@ impl World {
     pub fn say_there(&self, chat: ChatId, user: UserId, text: &str, how: Saying) -> Act<MessageId> {
         self.act(|state| {
             may_say(state, chat, user, Permissions::SEND_MESSAGES)?;
-            let message = placed(
-                state,
-                chat,
-                Message::new(Sender::User(user), state.now(), plain(text)),
-                how,
-            )?;
+            let message = placed(state, chat, Message::new(Sender::User(user), state.now(), plain(text)), how)?;
             Ok(state.post(chat, message))
         })
     }
@@ -58,10 +50,7 @@ impl World {
     ///
     /// As for [`World::say`]; what was said before the first refusal stands.
     pub fn say_many(&self, chat: ChatId, user: UserId, texts: &[&str]) -> Act<Vec<MessageId>> {
-        texts
-            .iter()
-            .map(|text| self.say(chat, user, text))
-            .collect()
+        texts.iter().map(|text| self.say(chat, user, text)).collect()
     }
 
     /// Sends several photos as one album, the caption on the first.
@@ -69,13 +58,7 @@ impl World {
     /// # Errors
     ///
     /// They are not in the group, or may not send photos.
-    pub fn album(
-        &self,
-        chat: ChatId,
-        user: UserId,
-        photos: usize,
-        caption: &str,
-    ) -> Act<Vec<MessageId>> {
+    pub fn album(&self, chat: ChatId, user: UserId, photos: usize, caption: &str) -> Act<Vec<MessageId>> {
         self.act(|state| {
             may_say(state, chat, user, Permissions::SEND_PHOTOS)?;
             let album = state.next_album();
@@ -99,13 +82,7 @@ impl World {
     /// # Errors
     ///
     /// They may not write there, or there is no such message.
-    pub fn forward(
-        &self,
-        chat: ChatId,
-        user: UserId,
-        from: ChatId,
-        message: MessageId,
-    ) -> Act<MessageId> {
+    pub fn forward(&self, chat: ChatId, user: UserId, from: ChatId, message: MessageId) -> Act<MessageId> {
         self.act(|state| {
             may_say(state, chat, user, Permissions::SEND_MESSAGES)?;
             let forwarded = forwarded(state, from, message, Sender::User(user))?;
@@ -134,23 +111,13 @@ impl World {
     /// # Errors
     ///
     /// The channel is not theirs, or they may not write in the group.
-    pub fn say_as_channel(
-        &self,
-        chat: ChatId,
-        channel: ChatId,
-        person: UserId,
-        text: &str,
-    ) -> Act<MessageId> {
+    pub fn say_as_channel(&self, chat: ChatId, channel: ChatId, person: UserId, text: &str) -> Act<MessageId> {
         self.act(|state| {
             if !state.status(channel, person).is_admin() {
                 return Err(Refused::because("the channel is not theirs"));
             }
             may_say(state, chat, person, Permissions::SEND_MESSAGES)?;
-            let message = Message::new(
-                Sender::AsChannel { channel, person },
-                state.now(),
-                plain(text),
-            );
+            let message = Message::new(Sender::AsChannel { channel, person }, state.now(), plain(text));
             Ok(state.post(chat, message))
         })
     }
@@ -169,11 +136,9 @@ impl World {
                 return Err(Refused::because("it is not their message"));
             }
             let content = match &found.content {
-                Content::Photo { number, .. } => Content::Photo {
-                    number: *number,
-                    caption: text.to_owned(),
-                    entities: entities::find(text),
-                },
+                Content::Photo { number, .. } => {
+                    Content::Photo { number: *number, caption: text.to_owned(), entities: entities::find(text) }
+                }
                 _ => plain(text),
             };
             let keyboard = found.keyboard.clone();
@@ -190,10 +155,7 @@ impl World {
         self.act(|state| {
             let now = state.now();
             let place = chat_of(state, chat)?;
-            let found = place
-                .messages
-                .get(&message)
-                .ok_or_else(|| Refused::because("there is no such message"))?;
+            let found = place.messages.get(&message).ok_or_else(|| Refused::because("there is no such message"))?;
             let own = found.sender.person() == Some(user);
             if !own && chat.0 < 0 && !place.rights(user, now).has(AdminRights::DELETE_MESSAGES) {
                 return Err(Refused::because("they may not delete that"));
@@ -255,10 +217,7 @@ impl World {
 }
 
 fn open_private(state: &mut State, user: UserId) -> Act<()> {
-    let person = state
-        .users
-        .get_mut(&user)
-        .ok_or_else(|| Refused::because("there is no such person"))?;
+    let person = state.users.get_mut(&user).ok_or_else(|| Refused::because("there is no such person"))?;
     if person.private_chat == PrivateChat::Blocked {
         return Err(Refused::because("they have blocked the bot"));
     }
@@ -273,9 +232,7 @@ pub(crate) fn may_say(state: &State, chat: ChatId, user: UserId, what: Permissio
     let place = chat_of(state, chat)?;
     match place.kind {
         ChatKind::Channel => {
-            return Err(Refused::because(
-                "only the channel's administrators can write there",
-            ));
+            return Err(Refused::because("only the channel's administrators can write there"));
         }
         ChatKind::Private => return Err(Refused::because("that is somebody's private chat")),
         ChatKind::Basic | ChatKind::Supergroup => {}
@@ -290,11 +247,7 @@ pub(crate) fn may_say(state: &State, chat: ChatId, user: UserId, what: Permissio
     if place.allowed(user, now).has(what) {
         return Ok(());
     }
-    let reason = if status.name() == "restricted" {
-        "they are muted"
-    } else {
-        "the group lets nobody do that"
-    };
+    let reason = if status.name() == "restricted" { "they are muted" } else { "the group lets nobody do that" };
     Err(Refused::because(reason))
 }
 
@@ -317,33 +270,17 @@ fn placed(state: &State, chat: ChatId, mut message: Message, how: Saying) -> Act
 }
 
 fn forwarded(state: &State, from: ChatId, id: MessageId, by: Sender) -> Act<Message> {
-    let original = state
-        .chats
-        .get(&from)
-        .and_then(|chat| chat.messages.get(&id));
+    let original = state.chats.get(&from).and_then(|chat| chat.messages.get(&id));
     let original = original.ok_or_else(|| Refused::because("there is no message to forward"))?;
     let date = original.date;
     let origin = match original.sender {
         Sender::User(user) => Origin::User { user, date },
         Sender::AnonymousAdmin(_) => Origin::Chat { chat: from, date },
-        Sender::AsChannel { channel, .. } => Origin::Chat {
-            chat: channel,
-            date,
-        },
-        Sender::LinkedChannel(channel) => Origin::Channel {
-            chat: channel,
-            message: id,
-            date,
-        },
-        Sender::Post { .. } => Origin::Channel {
-            chat: from,
-            message: id,
-            date,
-        },
+        Sender::AsChannel { channel, .. } => Origin::Chat { chat: channel, date },
+        Sender::LinkedChannel(channel) => Origin::Channel { chat: channel, message: id, date },
+        Sender::Post { .. } => Origin::Channel { chat: from, message: id, date },
     };
     let mut message = Message::new(by, state.now(), original.content.clone());
-    message.origin = Some(Box::new(
-        original.origin.as_deref().cloned().unwrap_or(origin),
-    ));
+    message.origin = Some(Box::new(original.origin.as_deref().cloned().unwrap_or(origin)));
     Ok(message)
 }

@@ -45,14 +45,8 @@ pub(crate) struct Reply {
 impl Reply {
     /// The description of an error, with its code; both as sent.
     pub(crate) fn error(&self) -> String {
-        assert_eq!(
-            self.body["error_code"], self.status,
-            "the HTTP status is the error code: {self:?}"
-        );
-        self.body["description"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
+        assert_eq!(self.body["error_code"], self.status, "the HTTP status is the error code: {self:?}");
+        self.body["description"].as_str().unwrap_or_default().to_owned()
     }
 }
 
@@ -71,50 +65,34 @@ pub(crate) async fn start_with(config: SimConfig) -> anyhow::Result<(Arc<Simulat
         _sim: simulator.clone(),
     };
     // From here on every kind of update is made.
-    bot.call("getUpdates", json!({ "allowed_updates": ALL_KINDS }))
-        .await?;
+    bot.call("getUpdates", json!({ "allowed_updates": ALL_KINDS })).await?;
     Ok((simulator, bot))
 }
 
 impl Bot {
     pub(crate) async fn call(&self, method: &str, args: Value) -> anyhow::Result<Reply> {
         let request = self.http.post(format!("{}/{method}", self.base));
-        let request = request
-            .header("content-type", "application/json")
-            .body(args.to_string());
+        let request = request.header("content-type", "application/json").body(args.to_string());
         let response = request.send().await?;
-        let retry_after = response
-            .headers()
-            .get("retry-after")
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
+        let retry_after =
+            response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let status = response.status().as_u16();
         let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Ok(Reply {
-            status,
-            retry_after,
-            body,
-        })
+        Ok(Reply { status, retry_after, body })
     }
 
     /// The result of a call that has to succeed.
     pub(crate) async fn ok(&self, method: &str, args: Value) -> anyhow::Result<Value> {
         let reply = self.call(method, args).await?;
-        anyhow::ensure!(
-            reply.status == 200 && reply.body["ok"] == true,
-            "{method}: {reply:?}"
-        );
+        anyhow::ensure!(reply.status == 200 && reply.body["ok"] == true, "{method}: {reply:?}");
         Ok(reply.body["result"].clone())
     }
 
     /// The text of a call that has to fail.
     pub(crate) async fn error(&self, method: &str, args: Value) -> anyhow::Result<String> {
         let reply = self.call(method, args).await?;
-        anyhow::ensure!(
-            reply.status != 200 && reply.body["ok"] == false,
-            "{method}: {reply:?}"
-        );
+        anyhow::ensure!(reply.status != 200 && reply.body["ok"] == false, "{method}: {reply:?}");
         Ok(reply.error())
     }
 
@@ -122,18 +100,11 @@ impl Bot {
     pub(crate) async fn updates(&self) -> anyhow::Result<Vec<Value>> {
         // A poll with the offset of the last one is braked; the one before confirms nothing more.
         let offset = self.offset.get();
-        let offset = if self.last_asked.get() == offset {
-            offset - 1
-        } else {
-            offset
-        };
+        let offset = if self.last_asked.get() == offset { offset - 1 } else { offset };
         self.last_asked.set(offset);
         let updates = self.ok("getUpdates", json!({ "offset": offset })).await?;
         let updates: Vec<Value> = updates.as_array().cloned().unwrap_or_default();
-        if let Some(last) = updates
-            .last()
-            .and_then(|update| update["update_id"].as_i64())
-        {
+        if let Some(last) = updates.last().and_then(|update| update["update_id"].as_i64()) {
             self.offset.set(last + 1);
         }
         Ok(updates)
@@ -142,14 +113,9 @@ impl Bot {
 
 /// The kind of an update: its field beside `update_id`.
 pub(crate) fn kind(update: &Value) -> &str {
-    let fields: Vec<&str> = update
-        .as_object()
-        .map(|fields| fields.keys().map(String::as_str).collect())
-        .unwrap_or_default();
-    fields
-        .into_iter()
-        .find(|name| *name != "update_id")
-        .unwrap_or_default()
+    let fields: Vec<&str> =
+        update.as_object().map(|fields| fields.keys().map(String::as_str).collect()).unwrap_or_default();
+    fields.into_iter().find(|name| *name != "update_id").unwrap_or_default()
 }
 
 /// The kinds of several, in order.

@@ -36,13 +36,5 @@ pub(crate) async fn place_with(config: SimConfig, rights: AdminRights) -> anyhow
     let ann = world.person_in(group, "Ann");
     bot.updates().await?;
     bot.updates().await?;
-    Ok(Place {
-        sim,
-        bot,
-        world,
-        owner,
-        ann,
-        group,
-        channel,
-    })
+    Ok(Place { sim, bot, world, owner, ann, group, channel })
 }

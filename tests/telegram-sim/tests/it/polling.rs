@@ -9,13 +9,7 @@ use crate::place::{Place, place};
 
 #[tokio::test]
 async fn a_long_poll_is_answered_when_something_happens() -> TestResult {
-    let Place {
-        bot,
-        world,
-        group,
-        ann,
-        ..
-    } = place().await?;
+    let Place { bot, world, group, ann, .. } = place().await?;
     let started = Instant::now();
     let poll = bot.ok("getUpdates", json!({ "timeout": 30, "offset": 7 }));
     let speak = async {
@@ -36,28 +30,14 @@ async fn kinds_are_chosen_when_an_update_is_created() -> TestResult {
     let owner = world.person("Olga");
     let group = world.group("Readers", owner);
     world.add_bot(group, telegram_sim::rights::AdminRights::MODERATOR);
-    bot.call(
-        "getUpdates",
-        json!({ "allowed_updates": ["message"], "offset": -1 }),
-    )
-    .await?;
+    bot.call("getUpdates", json!({ "allowed_updates": ["message"], "offset": -1 })).await?;
     world.join(group, world.person("Ann"))?;
-    bot.call("getUpdates", json!({ "allowed_updates": [], "offset": 3 }))
-        .await?;
+    bot.call("getUpdates", json!({ "allowed_updates": [], "offset": 3 })).await?;
     world.join(group, world.person("Ben"))?;
     let updates = bot.updates().await?;
-    let ids: Vec<i64> = updates
-        .iter()
-        .filter_map(|update| update["update_id"].as_i64())
-        .collect();
-    assert!(
-        ids.windows(2).all(|pair| pair[1] == pair[0] + 1),
-        "consecutive: {ids:?}"
-    );
-    assert!(
-        !kinds(&updates).contains(&"chat_member"),
-        "neither chosen nor in the default"
-    );
+    let ids: Vec<i64> = updates.iter().filter_map(|update| update["update_id"].as_i64()).collect();
+    assert!(ids.windows(2).all(|pair| pair[1] == pair[0] + 1), "consecutive: {ids:?}");
+    assert!(!kinds(&updates).contains(&"chat_member"), "neither chosen nor in the default");
     Ok(())
 }
 
@@ -86,10 +66,7 @@ async fn a_second_poll_ends_the_first_and_a_webhook_ends_both() -> TestResult {
             "Conflict: terminated by setWebhook request",
         ]
     );
-    assert!(
-        started.elapsed().as_millis() > 2000,
-        "a second conflict soon after is answered late"
-    );
+    assert!(started.elapsed().as_millis() > 2000, "a second conflict soon after is answered late");
     assert_eq!(
         bot.error("getUpdates", json!({})).await?,
         "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
