@@ -27,15 +27,17 @@ use crate::wait::wait_for;
 /// Arguments: a folder to remove at the end, or nothing; the signal to end with; the program and its arguments.
 ///
 /// The child writes its own pid first and then becomes the program. The watcher's exit says who ended: 0 when it was us, so that the
-/// folder goes; by TERM when it was the child, whose folder may be needed for a restart.
+/// folder goes; by TERM when it was the child, whose folder may be needed for a restart. The keeper itself is silent: once we are gone, the
+/// shell's remark that the child was killed would be a write to a closed pipe and its end.
 const KEEPER: &str = r#"
 folder=$1 last=$2; shift 2
 exec 3<&0 </dev/null
 /bin/sh -c 'echo $$; exec "$@"' sh "$@" 3<&- & pid=$!
-( read -r _ <&3; trap "" TERM; kill -s "$last" "$pid"; exit 0 ) 2>/dev/null & watcher=$!
+exec >/dev/null 2>&1
+( read -r _ <&3; trap "" TERM; kill -s "$last" "$pid"; exit 0 ) & watcher=$!
 wait "$pid"; code=$?
-kill "$watcher" 2>/dev/null
-wait "$watcher" 2>/dev/null && [ -n "$folder" ] && rm -rf "$folder"
+kill "$watcher"
+wait "$watcher" && [ -n "$folder" ] && rm -rf "$folder"
 exit "$code"
 "#;
 

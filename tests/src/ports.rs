@@ -43,7 +43,10 @@ mod tests {
         for _ in 0..50 {
             held.push(TcpListener::bind((Ipv4Addr::LOCALHOST, free()?))?);
         }
-        let ports = held.iter().map(|l| l.local_addr().map(|a| a.port())).collect::<Result<std::collections::HashSet<_>, _>>()?;
+        let ports = held
+            .iter()
+            .map(|l| l.local_addr().map(|a| a.port()))
+            .collect::<Result<std::collections::HashSet<_>, _>>()?;
         assert_eq!(ports.len(), 50);
         Ok(())
     }

@@ -212,7 +212,8 @@ impl Process {
     /// None came; the text holds its last lines.
     pub async fn line_with(&self, text: &str, within: Duration) -> anyhow::Result<String> {
         let what = format!("a line of {} with {text:?}", self.name);
-        wait_for(&what, within, async || self.lines_with(text).into_iter().next().ok_or_else(|| self.child.tail())).await
+        wait_for(&what, within, async || self.lines_with(text).into_iter().next().ok_or_else(|| self.child.tail()))
+            .await
     }
 }
 

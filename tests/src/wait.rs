@@ -55,7 +55,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_probe_that_hangs_is_cut_off() {
-        let hangs = wait_for("an answer", Duration::from_secs(1), async || std::future::pending::<Result<(), String>>().await);
+        let hangs =
+            wait_for("an answer", Duration::from_secs(1), async || std::future::pending::<Result<(), String>>().await);
         let error = hangs.await.map_err(|e| e.to_string());
         assert_eq!(error, Err("waited 1s for an answer; last state: none: the first look has not ended".to_owned()));
     }

@@ -18,7 +18,8 @@ pub(super) fn program(name: &str, variable: &str, folders: &[PathBuf]) -> anyhow
         anyhow::ensure!(is_program(&path), "{variable} names {}, which is no program", path.display());
         return Ok(path);
     }
-    first(name, folders).with_context(|| format!("there is no {name}: run tests/run.sh, which installs it, or set {variable}"))
+    first(name, folders)
+        .with_context(|| format!("there is no {name}: run tests/run.sh, which installs it, or set {variable}"))
 }
 
 /// A file of this name in the folders, else on the PATH.

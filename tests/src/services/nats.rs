@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use async_nats::jetstream;
+use async_nats::{ConnectOptions, ServerAddr, jetstream};
 use tokio::{sync::OnceCell, time::timeout};
 
 use super::{
@@ -93,6 +93,17 @@ impl Nats {
     }
 }
 
+/// Connects to an account by its address. async-nats itself does not use the name and password that stand in an address.
+///
+/// # Errors
+/// Nobody listens there, or the account is none.
+pub async fn connect(url: &str) -> anyhow::Result<async_nats::Client> {
+    let server: ServerAddr = url.parse()?;
+    let name = server.username().unwrap_or_default().to_owned();
+    let password = server.password().unwrap_or_default().to_owned();
+    Ok(ConnectOptions::with_user_and_password(name, password).connect(server).await?)
+}
+
 fn address(port: u16, account: u16) -> String {
     format!("nats://test{account}:test@127.0.0.1:{port}")
 }
@@ -101,7 +112,7 @@ fn address(port: u16, account: u16) -> String {
 fn configuration(port: u16) -> String {
     let mut accounts = String::new();
     for n in 0..ACCOUNTS {
-        let user = format!("{{ user: test{n}, password: test }}");
+        let user = format!("{{ user: \"test{n}\", password: \"test\" }}");
         writeln!(accounts, "  TEST{n} {{ jetstream: enabled, users: [{user}] }}").expect("a String takes everything");
     }
     format!(
@@ -113,7 +124,7 @@ fn configuration(port: u16) -> String {
 
 async fn answers(url: &str) -> Result<(), String> {
     let asked = timeout(Duration::from_secs(2), async {
-        let client = async_nats::connect(url).await?;
+        let client = connect(url).await?;
         let version = client.server_info().version;
         jetstream::new(client).query_account().await.context("JetStream")?;
         anyhow::Ok(version)

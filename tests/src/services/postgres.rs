@@ -81,8 +81,7 @@ impl Postgres {
         }
         // QUIT, because KILL would leave a piece of shared memory on the machine for every run.
         let server = Server::new("postgres", command, folder, "QUIT");
-        let mut postgres =
-            Self { server, port, given: AtomicU32::new(0), templates: Mutex::new(HashSet::new()) };
+        let mut postgres = Self { server, port, given: AtomicU32::new(0), templates: Mutex::new(HashSet::new()) };
         postgres.start().await?;
         Ok(postgres)
     }
@@ -154,12 +153,12 @@ impl Postgres {
     }
 }
 
-/// Nothing outlives a test run, so nothing need reach the disk. No socket folder: TCP on loopback is what our programs use.
-const SETTINGS: [&str; 6] = [
+/// Nothing outlives a test run, so nothing need reach the disk; but `synchronous_commit` stays on, or a killed server would forget what it had
+/// committed. No socket folder: TCP on loopback is what our programs use.
+const SETTINGS: [&str; 5] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "fsync=off",
-    "synchronous_commit=off",
     "full_page_writes=off",
     "max_connections=300",
 ];
@@ -169,11 +168,14 @@ fn prepare(initdb: &Path, data: &Path) -> anyhow::Result<()> {
     fs::create_dir(data)?;
     if is_root() {
         let user = run("chown", ["postgres".as_ref(), data.as_os_str()]);
-        user.context("Postgres does not run as root, so the tests need the user that Debian's postgresql package makes")?;
+        user.context(
+            "Postgres does not run as root, so the tests need the user that Debian's postgresql package makes",
+        )?;
     }
     let mut command = as_postgres_user();
     command.push(initdb.into());
-    command.extend(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"].map(OsString::from));
+    command
+        .extend(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"].map(OsString::from));
     command.push(data.into());
     let (program, args) = command.split_first().context("a command has a program")?;
     run(program, args)

@@ -67,7 +67,10 @@ impl Redis {
     /// All of them are given out.
     pub fn database(&self) -> anyhow::Result<String> {
         let number = self.given.fetch_add(1, Ordering::Relaxed);
-        anyhow::ensure!(number < DATABASES, "all {DATABASES} databases are given out: raise DATABASES in services/redis.rs");
+        anyhow::ensure!(
+            number < DATABASES,
+            "all {DATABASES} databases are given out: raise DATABASES in services/redis.rs"
+        );
         Ok(format!("redis://127.0.0.1:{}/{number}", self.port))
     }
 

@@ -28,7 +28,8 @@ pub(super) struct Server {
 
 /// A new folder that every user of this machine may enter: Postgres does not run as root.
 pub(super) fn new_folder(name: &str) -> anyhow::Result<TempDir> {
-    let folder = tempfile::Builder::new().prefix(&format!("gmbot-test-{name}-")).tempdir().context("a temporary folder")?;
+    let folder =
+        tempfile::Builder::new().prefix(&format!("gmbot-test-{name}-")).tempdir().context("a temporary folder")?;
     set_permissions(folder.path(), Permissions::from_mode(0o755))?;
     Ok(folder)
 }

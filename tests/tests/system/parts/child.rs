@@ -29,13 +29,13 @@ fn lives(pid: i32) -> bool {
 #[tokio::test]
 async fn lines_environment_and_exit_code_are_seen() -> anyhow::Result<()> {
     let folder = TempDir::new()?;
-    let script = "echo colour $COLOUR; echo home $HOME; pwd; echo wrong >&2; exit 3";
+    let script = "echo colour $COLOUR; echo "home $HOME."; pwd; echo wrong >&2; exit 3";
     let mut child = Child::spawn(&shell(script, folder.path()))?;
     assert_eq!(child.exited(SOON).await?, 3);
     let mut lines = child.lines();
     lines.sort();
     let here = fs::canonicalize(folder.path())?;
-    let mut wanted = vec![here.display().to_string(), "colour blue".into(), "home ".into(), "wrong".into()];
+    let mut wanted = vec![here.display().to_string(), "colour blue".into(), "home .".into(), "wrong".into()];
     wanted.sort();
     assert_eq!(lines, wanted);
     assert!(child.signal(Signal::TERM).is_err(), "nobody is there to hear it");

@@ -6,13 +6,17 @@ use async_nats::jetstream;
 use deadpool_redis::redis;
 use futures::StreamExt as _;
 use sqlx::{Connection as _, Executor as _};
-use system_tests::services::{nats::Nats, postgres::Postgres, redis::Redis};
+use system_tests::services::{
+    nats::{self, Nats},
+    postgres::Postgres,
+    redis::Redis,
+};
 
 #[tokio::test]
 async fn nats_stores_and_delivers_within_one_account() -> anyhow::Result<()> {
     let nats = Nats::shared().await?;
-    let ours = jetstream::new(async_nats::connect(nats.account()?).await?);
-    let theirs = jetstream::new(async_nats::connect(nats.account()?).await?);
+    let ours = jetstream::new(nats::connect(&nats.account()?).await?);
+    let theirs = jetstream::new(nats::connect(&nats.account()?).await?);
     for account in [&ours, &theirs] {
         account.create_stream(stream()).await?;
     }
@@ -27,14 +31,14 @@ async fn nats_stores_and_delivers_within_one_account() -> anyhow::Result<()> {
 async fn nats_comes_back_with_what_it_had_stored() -> anyhow::Result<()> {
     let mut nats = Nats::own().await?;
     let url = nats.account()?;
-    let before = jetstream::new(async_nats::connect(&url).await?);
+    let before = jetstream::new(nats::connect(&url).await?);
     before.create_stream(stream()).await?;
     before.publish("upd.1", "one".into()).await?.await?;
     nats.kill().await?;
-    assert!(async_nats::connect(&url).await.is_err(), "nobody listens while it is down");
+    assert!(nats::connect(&url).await.is_err(), "nobody listens while it is down");
     nats.start().await?;
 
-    let after = jetstream::new(async_nats::connect(&url).await?);
+    let after = jetstream::new(nats::connect(&url).await?);
     assert_eq!(stored(&after).await?, ["one"]);
     nats.stop().await
 }
