@@ -1,1 +1,163 @@
+//! The gateway: takes updates from Telegram and stores them in the queue. It has no state of its own.
 
+use std::sync::{Arc, OnceLock};
+
+use anyhow::Context as _;
+use axum_server::tls_rustls::RustlsConfig;
+use prometheus_client::registry::Registry;
+use shared::{
+    args::{BadSetting, Process},
+    health::{Admin, Readiness},
+    queue::{
+        Publish,
+        jetstream::{ConnectError, JetStream, JetStreamConfig},
+    },
+    telemetry::chain,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    accept::Accept,
+    bot_api::BotApi,
+    config::{Config, Source},
+    metrics::Metrics,
+};
+
+pub mod config;
+pub mod metrics;
+pub mod router;
+pub mod webhook;
+
+pub mod accept;
+pub mod verify;
+
+pub mod bot_api;
+mod outage;
+pub mod polling;
+pub mod registration;
+
+/// The admin port unless it is set.
+pub const ADMIN_PORT: u16 = 8081;
+
+/// The ports of the gateway, bound by the caller.
+pub struct Listeners {
+    /// None when polling.
+    pub public: Option<TcpListener>,
+    pub admin: TcpListener,
+}
+
+impl Listeners {
+    /// Binds what the settings name.
+    ///
+    /// # Errors
+    /// A port is taken, or the address is not this machine's.
+    pub async fn bind(config: &Config, source: &Source) -> anyhow::Result<Self> {
+        let admin = bind(&config.process, config.process.admin_port.unwrap_or(ADMIN_PORT), "ADMIN_PORT").await?;
+        let public = match source {
+            Source::Webhook(_) => Some(bind(&config.process, config.updates.port, "PORT").await?),
+            Source::Polling { .. } => None,
+        };
+        Ok(Self { public, admin })
+    }
+}
+
+async fn bind(process: &Process, port: u16, variable: &str) -> anyhow::Result<TcpListener> {
+    let address = process.address(port);
+    TcpListener::bind(address).await.with_context(|| format!("{variable}: cannot listen on {address}"))
+}
+
+/// Runs the gateway over NATS until `stop`, and drains. The admin port answers from the first moment to the last.
+///
+/// # Errors
+/// The settings fit neither Telegram nor the queue, or a port fails.
+pub async fn run(config: Config, source: Source, listeners: Listeners, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut registry = Registry::default();
+    let metrics = Metrics::new(&mut registry);
+    let readiness = Readiness::new(&["nats"]);
+    let queue = Arc::new(OnceLock::<JetStream>::new());
+    let admin = Admin::new(registry, readiness.clone(), config.process.metrics_auth.clone()).check("nats", {
+        let queue = Arc::clone(&queue);
+        move || {
+            let queue = queue.get().cloned();
+            async move {
+                match queue {
+                    Some(queue) => queue.check().await.map_err(|error| chain(&error)),
+                    None => Err("not connected yet".to_owned()),
+                }
+            }
+        }
+    });
+    let done = CancellationToken::new();
+    let work = async {
+        let _done = done.clone().drop_guard();
+        let settings = JetStreamConfig::new(&config.queue, "gmbot gateway");
+        let connected = match JetStream::connect(&settings, &stop).await {
+            Ok(connected) => connected,
+            Err(ConnectError::Stopped) => return Ok(()),
+            Err(error @ ConnectError::Setting(_)) => return Err(error.into()),
+        };
+        let connected = queue.get_or_init(|| connected).clone();
+        readiness.set("nats", Ok(()));
+        let served = serve(&config, source, connected, metrics, listeners.public, &readiness, &stop).await;
+        tracing::info!("stopped");
+        served
+    };
+    let (served, admin) = tokio::join!(work, admin.serve(listeners.admin, done.clone()));
+    served.and(admin.context("the admin port"))
+}
+
+/// Takes updates the way `source` says and stores them in `queue`, until `stop`.
+///
+/// # Errors
+/// See [`run`].
+pub async fn serve<Q: Publish>(
+    config: &Config,
+    source: Source,
+    queue: Q,
+    metrics: Metrics,
+    public: Option<TcpListener>,
+    readiness: &Readiness,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let api = BotApi::new(&config.bot, metrics.clone())?;
+    let accept = Accept::new(queue, config.bot.bot_token.bot(), metrics.clone());
+    let work = async {
+        match source {
+            Source::Polling { take_over } => Ok(polling::run(&api, &accept, take_over, stop).await?),
+            Source::Webhook(webhook) => {
+                let public = public.context("webhooks need a port")?;
+                let tls = tls(config).await?;
+                let receiver = webhook::Receiver::new(webhook.secrets.clone(), accept);
+                let ended = stop.child_token();
+                let serving =
+                    router::serve(router::router(receiver), public, tls, ended.clone(), config.process.drain());
+                let registering = async {
+                    let kept = registration::keep(&api, &webhook, &metrics, &ended).await;
+                    // A token that is not accepted ends the gateway, but not what it is just answering.
+                    ended.cancel();
+                    kept
+                };
+                let (served, kept) = tokio::join!(serving, registering);
+                kept?;
+                served.context("the webhook port")
+            }
+        }
+    };
+    tokio::pin!(work);
+    tokio::select! {
+        // First, so that whoever sends traffic here looks elsewhere before a connection is refused.
+        biased;
+        () = stop.cancelled() => readiness.stop(),
+        done = &mut work => return done,
+    }
+    work.await
+}
+
+async fn tls(config: &Config) -> Result<Option<RustlsConfig>, BadSetting> {
+    let (Some(cert), Some(key)) = (&config.updates.tls_cert, &config.updates.tls_key) else { return Ok(None) };
+    match RustlsConfig::from_pem_file(cert, key).await {
+        Ok(tls) => Ok(Some(tls)),
+        Err(error) => Err(BadSetting(format!("TLS_CERT and TLS_KEY are no certificate and key in PEM: {error}."))),
+    }
+}

@@ -1,0 +1,172 @@
+//! From a verified update to a stored envelope: the one way in, for webhooks and polling alike.
+
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use shared::{
+    clock,
+    envelope::{self, Envelope, RoutingKey, Source},
+    ids::{BotId, ChatId, UserId},
+    queue::{Publish, PublishError, Stored},
+    trace_context,
+};
+use tracing::Instrument as _;
+
+use crate::{
+    metrics::Metrics,
+    verify::{About, Kind, VerifiedUpdate},
+};
+
+/// Stores updates; clones share it.
+#[derive(Clone)]
+pub struct Accept<Q> {
+    queue: Q,
+    bot: BotId,
+    metrics: Metrics,
+    /// The queue refused the last one: one log line an outage.
+    failing: Arc<AtomicBool>,
+}
+
+impl<Q: Publish> Accept<Q> {
+    pub fn new(queue: Q, bot: BotId, metrics: Metrics) -> Self {
+        Self { queue, bot, metrics, failing: Arc::default() }
+    }
+
+    /// Returns once the update is stored.
+    ///
+    /// # Errors
+    /// It is not stored, or perhaps not: it has to come again.
+    pub async fn accept(&self, update: VerifiedUpdate) -> Result<Stored, PublishError> {
+        let mut envelope = envelope(self.bot, &update, clock::now_ms());
+        let kind = update.about().map_or("unreadable", |about| about.kind.name());
+        let span = tracing::info_span!(
+            "publish update",
+            otel.kind = "producer",
+            messaging.system = "nats",
+            messaging.operation.type = "send",
+            update.id = update.about().map(|about| about.id.0),
+            update.kind = kind,
+            chat.id = envelope.routing.0,
+            user.id = update.about().and_then(|about| about.user).map(|user| user.0),
+        );
+        async {
+            trace_context::inject(&mut envelope);
+            if update.about().is_none() {
+                tracing::warn!(
+                    bytes = envelope.body.len(),
+                    "what Telegram sent is no update; it is kept with the dead letters"
+                );
+            }
+            let began = Instant::now();
+            let stored = self.queue.publish(&envelope).await;
+            self.metrics.published(kind, began.elapsed(), &stored);
+            self.tell(&stored);
+            stored
+        }
+        .instrument(span)
+        .await
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    fn tell(&self, stored: &Result<Stored, PublishError>) {
+        match stored {
+            Ok(_) => {
+                // Read first: it is written once an outage, and read with every update.
+                if self.failing.load(Ordering::Relaxed) && self.failing.swap(false, Ordering::Relaxed) {
+                    tracing::info!("the queue takes updates again");
+                }
+            }
+            // One busy chat, not an outage; the metric counts it.
+            Err(PublishError::ChatFull) => {}
+            Err(error) => {
+                if !self.failing.swap(true, Ordering::Relaxed) {
+                    let error = shared::telemetry::chain(error);
+                    tracing::error!(error, "the queue takes no updates; Telegram keeps them until it does");
+                }
+            }
+        }
+    }
+}
+
+fn envelope(bot: BotId, update: &VerifiedUpdate, received_ms: i64) -> Envelope {
+    let body = update.body().clone();
+    match update.about() {
+        Some(about) => {
+            let (routing, source) = route(about);
+            Envelope::update(bot, routing, source, about.id, received_ms, body)
+        }
+        None => {
+            let mut hasher = DefaultHasher::new();
+            body.hash(&mut hasher);
+            Envelope::unreadable(bot, hasher.finish(), received_ms, body)
+        }
+    }
+}
+
+/// Whose turn it waits for, and which of Telegram's own queues it came by (telegram.md 2.5): a refusal then holds back exactly that one.
+fn route(about: &About) -> (RoutingKey, envelope::Source) {
+    let by_user = |user: Option<UserId>| user.map_or(Source::Messages, Source::User);
+    let source = match about.kind {
+        Kind::Message | Kind::EditedMessage | Kind::ChannelPost | Kind::EditedChannelPost => Source::Messages,
+        Kind::MyChatMember => Source::Bot,
+        Kind::CallbackQuery | Kind::ChatMember | Kind::ChatJoinRequest | Kind::Other => by_user(about.user),
+    };
+    let key = about.chat.or(about.user.map(ChatId::from)).unwrap_or(ChatId(0));
+    (RoutingKey(key.0), source)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use shared::{ids::UpdateId, shard::Shards, subject};
+
+    use super::*;
+    use crate::verify::Trusted;
+
+    #[test]
+    fn every_kind_has_its_chat_and_its_queue() {
+        let cases = [
+            (r#"{"update_id":5,"message":{"chat":{"id":-100},"from":{"id":7}}}"#, "-100.m"),
+            (r#"{"update_id":5,"edited_message":{"chat":{"id":-100},"from":{"id":7}}}"#, "-100.m"),
+            (r#"{"update_id":5,"message":{"chat":{"id":7},"from":{"id":7}}}"#, "7.m"),
+            (r#"{"update_id":5,"callback_query":{"from":{"id":7},"message":{"chat":{"id":-100}}}}"#, "-100.u7"),
+            (r#"{"update_id":5,"callback_query":{"from":{"id":7}}}"#, "7.u7"),
+            (r#"{"update_id":5,"my_chat_member":{"chat":{"id":-100},"from":{"id":7}}}"#, "-100.b"),
+            (
+                r#"{"update_id":5,"chat_member":{"chat":{"id":-200},"from":{"id":1},"new_chat_member":{"user":{"id":7}}}}"#,
+                "-200.u7",
+            ),
+            (r#"{"update_id":5,"chat_join_request":{"chat":{"id":-100},"from":{"id":7}}}"#, "-100.u7"),
+            (r#"{"update_id":5,"inline_query":{"from":{"id":7}}}"#, "7.u7"),
+            (r#"{"update_id":5,"novelty":{}}"#, "0.m"),
+        ];
+        let shards: Shards = "1".parse().expect("a number");
+        for (json, wanted) in cases {
+            let update = Trusted::answered_by_telegram().read(Bytes::from(json));
+            let envelope = envelope(BotId(1), &update, 42);
+            assert_eq!(subject::of(shards, &envelope), format!("upd.1.0.{wanted}"), "{json}");
+            assert_eq!(envelope.kind, envelope::Kind::Update(UpdateId(5)));
+            assert_eq!((&envelope.body[..], envelope.received_ms), (json.as_bytes(), 42));
+        }
+    }
+
+    #[test]
+    fn the_same_unreadable_bytes_are_one_message() {
+        let id = |bytes: &'static [u8]| {
+            let update = Trusted::answered_by_telegram().read(Bytes::from_static(bytes));
+            let envelope = envelope(BotId(1), &update, 42);
+            subject::message_id(envelope.bot, &envelope.kind)
+        };
+        assert_eq!(id(b"not json"), id(b"not json"));
+        assert_ne!(id(b"not json"), id(b"nor this"));
+    }
+}
