@@ -113,7 +113,7 @@ pub struct Webhook {
 }
 
 impl Config {
-    pub fn command(&self) -> Command {
+    pub fn to_do(&self) -> Command {
         self.command.unwrap_or(Command::Run)
     }
 
@@ -229,9 +229,9 @@ mod tests {
 
     #[test]
     fn commands_stand_behind_the_settings() {
-        assert_eq!(config(&[]).command(), Command::Run);
-        assert_eq!(config(&["run"]).command(), Command::Run);
-        assert_eq!(config(&["webhook", "info"]).command(), Command::Webhook(WebhookCommand::Info));
+        assert_eq!(config(&[]).to_do(), Command::Run);
+        assert_eq!(config(&["run"]).to_do(), Command::Run);
+        assert_eq!(config(&["webhook", "info"]).to_do(), Command::Webhook(WebhookCommand::Info));
     }
 
     #[test]

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn start(config: Config) -> anyhow::Result<()> {
-    match config.command() {
+    match config.to_do() {
         Command::Run => run(config).await,
         Command::Webhook(command) => webhook(config, command).await,
     }
