@@ -29,7 +29,7 @@ fn lives(pid: i32) -> bool {
 #[tokio::test]
 async fn lines_environment_and_exit_code_are_seen() -> anyhow::Result<()> {
     let folder = TempDir::new()?;
-    let script = "echo colour $COLOUR; echo "home $HOME."; pwd; echo wrong >&2; exit 3";
+    let script = "echo colour $COLOUR; echo home $HOME.; pwd; echo wrong >&2; exit 3";
     let mut child = Child::spawn(&shell(script, folder.path()))?;
     assert_eq!(child.exited(SOON).await?, 3);
     let mut lines = child.lines();
@@ -45,7 +45,8 @@ async fn lines_environment_and_exit_code_are_seen() -> anyhow::Result<()> {
 #[tokio::test]
 async fn signals_reach_the_program_itself() -> anyhow::Result<()> {
     let folder = TempDir::new()?;
-    let cases = [("trap 'exit 7' TERM; echo up; while :; do sleep 0.05; done", 7), ("echo up; exec sleep 60", 128 + 15)];
+    let cases =
+        [("trap 'exit 7' TERM; echo up; while :; do sleep 0.05; done", 7), ("echo up; exec sleep 60", 128 + 15)];
     for (script, code) in cases {
         let mut child = Child::spawn(&shell(script, folder.path()))?;
         wait_for("the script to be up", SOON, async || {
@@ -75,7 +76,8 @@ async fn a_dropped_child_is_gone_with_its_folder() -> anyhow::Result<()> {
     let folder = TempDir::new()?;
     let own = folder.path().join("own");
     fs::create_dir(&own)?;
-    let child = Child::spawn(&Spec { remove_folder: true, ..shell("trap '' TERM INT; while :; do sleep 0.05; done", &own) })?;
+    let child =
+        Child::spawn(&Spec { remove_folder: true, ..shell("trap '' TERM INT; while :; do sleep 0.05; done", &own) })?;
     let pid = child.pid();
     assert!(lives(pid) && own.exists());
     drop(child);
