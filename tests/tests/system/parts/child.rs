@@ -29,7 +29,7 @@ fn lives(pid: i32) -> bool {
 #[tokio::test]
 async fn lines_environment_and_exit_code_are_seen() -> anyhow::Result<()> {
     let folder = TempDir::new()?;
-    let script = r#"echo colour $COLOUR; echo "home $HOME."; pwd; echo wrong >&2; exit 3"#;
+    let script = "echo colour $COLOUR; echo home $HOME.; pwd; echo wrong >&2; exit 3";
     let mut child = Child::spawn(&shell(script, folder.path()))?;
     assert_eq!(child.exited(SOON).await?, 3);
     let mut lines = child.lines();
