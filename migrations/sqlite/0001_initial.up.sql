@@ -85,6 +85,8 @@ CREATE UNIQUE INDEX mutes_one_open ON mutes (group_id, user_id) WHERE closed_ms 
 CREATE INDEX mutes_open_of_user ON mutes (user_id) WHERE closed_ms IS NULL;
 -- Who is muted in this group, page by page?
 CREATE INDEX mutes_open_of_group ON mutes (group_id, id) WHERE closed_ms IS NULL;
+-- What was the latest mute of this person in this group, open or closed?
+CREATE INDEX mutes_of_person ON mutes (group_id, user_id, id);
 
 CREATE TABLE warnings (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{
     SqlSafeStr as _,
-    migrate::{MigrateError, Migration, MigrationType, Migrator},
+    migrate::{Migrate as _, MigrateError, Migration, MigrationType, Migrator},
 };
 
 use super::{Store, Tx, error::StoreError, sql::Backend};
@@ -43,6 +43,12 @@ pub enum SchemaError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// Name and time (in milliseconds) of what the database has, by version.
+type Applied = BTreeMap<i64, (String, i64)>;
+
+/// Where sqlx's migrator keeps them, unless told otherwise.
+const TABLE: &str = "_sqlx_migrations";
 
 macro_rules! migration {
     ($version:literal, $folder:literal, $file:literal, $name:literal) => {
@@ -96,10 +102,13 @@ pub async fn down(store: &Store, steps: usize) -> Result<(), SchemaError> {
     let mut tx = begin_alone(store).await?;
     let migrator = migrator(store.backend);
     let applied = applied(&mut tx).await?;
-    // The version to stay at: the newest one below the last `steps`.
-    let target = applied.keys().rev().nth(steps).copied().unwrap_or(0);
-    if !applied.is_empty() {
-        migrator.undo(&mut *tx.inner, target).await.map_err(|err| schema_error(&migrator, err))?;
+    refuse_newer(&migrator, &applied)?;
+    // Not `Migrator::undo`: its future cannot move between threads.
+    for version in applied.into_keys().rev().take(steps) {
+        let down = migrator.iter().find(|it| it.version == version && it.migration_type.is_down_migration());
+        if let Some(down) = down {
+            tx.inner.revert(TABLE, down).await.map_err(|err| schema_error(&migrator, err))?;
+        }
     }
     Ok(tx.commit().await?)
 }
@@ -132,13 +141,10 @@ pub async fn check(store: &Store) -> Result<(), SchemaError> {
     let mut tx = store.begin_unfenced().await?;
     let applied = applied(&mut tx).await?;
     let migrator = migrator(store.backend);
-    let known = newest(&migrator);
-    if let Some(found) = applied.keys().rev().copied().find(|version| !migrator.version_exists(*version)) {
-        return Err(SchemaError::Newer { found, known });
-    }
+    refuse_newer(&migrator, &applied)?;
     if migrator.iter().any(|migration| !applied.contains_key(&migration.version)) {
         let found = applied.keys().next_back().copied().unwrap_or(0);
-        return Err(SchemaError::Older { found, known });
+        return Err(SchemaError::Older { found, known: newest(&migrator) });
     }
     Ok(())
 }
@@ -156,7 +162,7 @@ async fn begin_alone(store: &Store) -> Result<Tx<'_>, StoreError> {
 }
 
 /// Versions, names and times of what the database has. None of it when it has never been migrated.
-async fn applied(tx: &mut Tx<'_>) -> Result<BTreeMap<i64, (String, i64)>, StoreError> {
+async fn applied(tx: &mut Tx<'_>) -> Result<Applied, StoreError> {
     let exists = match tx.store.backend {
         Backend::Postgres => {
             "SELECT 1 AS one FROM pg_tables WHERE tablename = '_sqlx_migrations' AND schemaname = current_schema()"
@@ -172,6 +178,26 @@ async fn applied(tx: &mut Tx<'_>) -> Result<BTreeMap<i64, (String, i64)>, StoreE
         .push(" FROM _sqlx_migrations ORDER BY version");
     let rows = tx.rows(sql).await?;
     rows.iter().map(|row| Ok((row.int("version")?, (row.text("name")?, row.int("applied_ms")?)))).collect()
+}
+
+fn refuse_newer(migrator: &Migrator, applied: &Applied) -> Result<(), SchemaError> {
+    match applied.keys().rev().copied().find(|version| !migrator.version_exists(*version)) {
+        Some(found) => Err(SchemaError::Newer { found, known: newest(migrator) }),
+        None => Ok(()),
+    }
+}
+
+/// The names of the files that are built in, for the test that compares them with the folders.
+#[cfg(test)]
+pub(super) fn built_in_files() -> Vec<String> {
+    let migrator = migrator(Backend::Postgres);
+    let name = |migration: &Migration| {
+        let way = if migration.migration_type.is_down_migration() { "down" } else { "up" };
+        format!("{:04}_{}.{way}.sql", migration.version, migration.description)
+    };
+    let mut names: Vec<_> = migrator.iter().map(name).collect();
+    names.sort();
+    names
 }
 
 fn newest(migrator: &Migrator) -> i64 {

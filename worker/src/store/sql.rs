@@ -215,3 +215,30 @@ impl Row {
         self.get(column)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_spelled_for_each_database() {
+        let ask = |backend| Sql::new(backend, "test", "SELECT CAST($1 AS {json}) {for_share}").text;
+        assert_eq!(ask(Backend::Postgres), "SELECT CAST($1 AS JSONB) FOR SHARE");
+        assert_eq!(ask(Backend::Sqlite), "SELECT CAST($1 AS TEXT) ");
+    }
+
+    #[test]
+    fn placeholders_go_on_counting() {
+        let sql = Sql::new(Backend::Sqlite, "test", "x = $1 AND y IN ").bind(1_i64).list([2_i64, 3]).push(" AND z IN ");
+        let sql = sql.rows([[Value::from(4_i64), "a".into()], [5_i64.into(), true.into()]]);
+        assert_eq!(sql.text, "x = $1 AND y IN ($2, $3) AND z IN ($4, $5), ($6, $7)");
+        assert_eq!(sql.values.len(), 7);
+        assert!(sql.varies);
+    }
+
+    #[test]
+    fn text_loses_its_nul() {
+        let Value::Text(Some(text)) = Value::from("a\0b\0") else { panic!("a text") };
+        assert_eq!(text, "ab");
+    }
+}

@@ -1,0 +1,114 @@
+//! Migrations: up, down, up again, by several at once, and a program that meets a schema it does not know.
+
+use super::{count, database::Database, on_both};
+use crate::store::{
+    Store,
+    migrate::{self, SchemaError},
+};
+
+on_both!(
+    up_down_up,
+    several_at_once,
+    missing_migrations_are_named,
+    a_newer_schema_is_refused,
+    a_changed_migration_is_refused,
+    a_failing_migration_leaves_nothing_behind,
+);
+
+async fn up_down_up(db: &Database) {
+    let store = &db.store;
+    for _ in 0..2 {
+        let status = migrate::status(store).await.expect("an answer");
+        assert_eq!(status.iter().map(|m| (m.version, m.name.as_str())).collect::<Vec<_>>(), [(1, "initial")]);
+        let applied = status[0].applied_ms.expect("applied");
+        assert!(applied > 1_700_000_000_000 && applied % 1000 < 1000, "milliseconds: {applied}");
+        migrate::check(store).await.expect("all there");
+        migrate::up(store).await.expect("nothing to do");
+
+        migrate::down(store, 1).await.expect("down");
+        assert_eq!(tables(store).await, 0, "nothing is left");
+        assert_eq!(migrate::status(store).await.expect("an answer")[0].applied_ms, None);
+        migrate::down(store, 1).await.expect("nothing to do");
+        migrate::up(store).await.expect("up again");
+    }
+    assert!(tables(store).await >= 12);
+    migrate::down(store, 0).await.expect("no step is nothing");
+    migrate::check(store).await.expect("all there");
+    migrate::down(store, 99).await.expect("as many as there are");
+    assert_eq!(tables(store).await, 0);
+}
+
+/// Our tables, without the migrator's own.
+async fn tables(store: &Store) -> i64 {
+    let names = if store.inbox().is_some() {
+        "SELECT COUNT(*) AS n FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\' AND name NOT LIKE 'sqlite%'"
+    } else {
+        "SELECT COUNT(*) AS n FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '\\_sqlx%'"
+    };
+    count(store, names).await
+}
+
+async fn several_at_once(db: &Database) {
+    migrate::down(&db.store, 1).await.expect("down");
+    let mut processes = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let store = db.another().await;
+        processes.spawn(async move { migrate::up(&store).await });
+    }
+    while let Some(done) = processes.join_next().await {
+        done.expect("no panic").expect("up");
+    }
+    migrate::check(&db.store).await.expect("all there");
+}
+
+async fn missing_migrations_are_named(db: &Database) {
+    migrate::down(&db.store, 1).await.expect("down");
+    let err = migrate::check(&db.store).await.expect_err("nothing is there");
+    assert!(matches!(err, SchemaError::Older { found: 0, known: 1 }), "{err:?}");
+    assert!(err.to_string().ends_with("run `worker migrate up`"), "{err}");
+}
+
+async fn a_newer_schema_is_refused(db: &Database) {
+    let store = &db.store;
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                 SELECT 2, 'later', success, checksum, 0 FROM _sqlx_migrations";
+    store.run(store.sql("test", newer)).await.expect("a row");
+    for answer in [migrate::check(store).await, migrate::up(store).await, migrate::down(store, 1).await] {
+        assert!(matches!(answer, Err(SchemaError::Newer { found: 2, known: 1 })), "{answer:?}");
+    }
+    let status = migrate::status(store).await.expect("an answer");
+    assert_eq!(status.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["initial", "later"]);
+}
+
+async fn a_changed_migration_is_refused(db: &Database) {
+    let store = &db.store;
+    let sql = store.sql("test", "UPDATE _sqlx_migrations SET checksum = $1").bind(vec![1, 2, 3]);
+    store.run(sql).await.expect("done");
+    let err = migrate::up(store).await.expect_err("not what was applied");
+    assert!(matches!(err, SchemaError::Changed { version: 1 }), "{err:?}");
+}
+
+async fn a_failing_migration_leaves_nothing_behind(db: &Database) {
+    let store = &db.store;
+    migrate::down(store, 1).await.expect("down");
+    store.run(store.sql("test", "CREATE TABLE tasks (in_the_way BIGINT)")).await.expect("a table");
+    let err = migrate::up(store).await.expect_err("the name is taken");
+    assert!(matches!(err, SchemaError::Failed { version: 1, .. }), "{err:?}");
+    assert_eq!(tables(store).await, 1, "only the one in the way");
+    store.run(store.sql("test", "DROP TABLE tasks")).await.expect("gone");
+    migrate::up(store).await.expect("up");
+}
+
+#[test]
+fn the_files_are_the_ones_that_are_built_in() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");
+    let files = |folder: &str| {
+        let entries = std::fs::read_dir(root.join(folder)).expect("the folder");
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(files("postgres"), files("sqlite"));
+    assert_eq!(files("postgres"), migrate::built_in_files());
+}
