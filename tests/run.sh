@@ -8,5 +8,9 @@ tests/install.sh
 # The programs first: the system tests start them. All targets, so that nothing is left for cargo test to compile.
 cargo build --locked --workspace --all-targets
 
+# Where install.sh has put it, unless another one is named.
+: "${NATS_SERVER_BIN:=$(realpath "${CARGO_TARGET_DIR:-target}")/tools/nats/bin/nats-server}"
+export NATS_SERVER_BIN
+
 # Postgres is for the store's tests. It, and every server that a test starts, ends with this command, also by Ctrl-C.
-exec "${CARGO_TARGET_DIR:-target}/debug/with-postgres" cargo test --locked --workspace "$@"
+exec "${CARGO_TARGET_DIR:-target}/debug/with-postgres" cargo test --locked --workspace --no-fail-fast "$@"
