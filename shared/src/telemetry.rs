@@ -73,7 +73,9 @@ pub fn init(service: &'static str, process: &Process) -> Result<Guard, Telemetry
         .with_threads(false)
         .with_tracked_inactivity(false)
         .with_filter(LevelFilter::INFO);
-    let filter = EnvFilter::new(&process.log.0);
+    // The NATS client tells of every attempt to reconnect, four a second; its outages are told once where they matter. What RUST_LOG says
+    // comes later and stands above it.
+    let filter = EnvFilter::new(format!("async_nats=warn,{}", process.log.0));
     let registry = tracing_subscriber::registry().with(traces);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     match process.log_format() {

@@ -101,6 +101,7 @@ fn readable(text: &str, command: &Command) -> Result<String, BadSetting> {
     Ok(kept)
 }
 
+#[derive(Debug)]
 enum Ended {
     /// `--help` and `--version`.
     Shown(Error),
@@ -115,7 +116,8 @@ fn try_parse<C: Parser>(args: Vec<OsString>, environment: &dyn Fn(&OsString) -> 
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             Ended::Shown(C::command().try_get_matches_from(args).err().unwrap_or(error))
         }
-        _ => Ended::Bad(BadSetting(sentence(&error, &command))),
+        // An argument that was reset no longer knows its variable's name.
+        _ => Ended::Bad(BadSetting(sentence(&error, &C::command()))),
     })
 }
 
@@ -126,7 +128,6 @@ fn without_empty(command: Command, environment: &dyn Fn(&OsString) -> Option<OsS
             arg.get_env().is_some_and(|name| environment(&name.to_owned()).is_some_and(|value| value.is_empty()));
         if empty { arg.env(Resettable::Reset) } else { arg }
     };
-    // A reset argument no longer knows its variable's name, so sentences are made from a fresh command.
     command.mut_args(plain).mut_subcommands(|sub| without_empty(sub, environment))
 }
 
@@ -292,6 +293,9 @@ mod tests {
     fn a_variable_set_to_nothing_counts_as_not_set() {
         use clap::CommandFactory as _;
         let empty = |name: &OsString| (name == "SHARDS").then(OsString::new);
+        let missing = try_parse::<Settings>(vec!["program".into()], &|name| (name == "BOT_TOKEN").then(OsString::new));
+        let Err(Ended::Bad(BadSetting(sentence))) = missing else { panic!("{missing:?}") };
+        assert!(sentence.starts_with("BOT_TOKEN is missing"), "{sentence}");
         let command = without_empty(Settings::command(), &empty);
         let variable = |id: &str| find(&command, &|arg| arg.get_id() == id).and_then(Arg::get_env).is_some();
         assert!(!variable("shards") && variable("nats_url"));

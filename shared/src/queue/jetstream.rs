@@ -38,7 +38,8 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(2);
 const LEASE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Acks outstanding at once; more means that the server hangs, and then it is better to refuse than to hoard.
 const ACKS_IN_FLIGHT: usize = 4096;
-/// The client's own back-off grows to 4 s, which is what a worker would be idle for after the server is back.
+/// The client's own back-off grows to 4 s, which is what a worker would be idle for after the server is back. The first attempt, also the
+/// one at the start, waits for nothing.
 const RECONNECT_DELAY: Duration = Duration::from_millis(250);
 /// A half-open link is noticed after two of these without an answer; the client's default is a minute.
 const PING_EVERY: Duration = Duration::from_secs(2);
@@ -146,7 +147,7 @@ impl JetStream {
             .connection_timeout(REQUEST_TIMEOUT)
             .request_timeout(Some(REQUEST_TIMEOUT))
             .ping_interval(PING_EVERY)
-            .reconnect_delay_callback(|_| RECONNECT_DELAY)
+            .reconnect_delay_callback(|attempts| if attempts <= 1 { Duration::ZERO } else { RECONNECT_DELAY })
             .event_callback(move |event| {
                 note(&state, &event);
                 std::future::ready(())
@@ -282,12 +283,14 @@ fn note(state: &watch::Sender<Connection>, event: &Event) {
             }
             *now = Connection { connected: true, generation: now.generation + 1 };
         }),
-        Event::Disconnected | Event::Closed => state.send_modify(|now| {
+        Event::Disconnected => state.send_modify(|now| {
             if now.connected {
                 tracing::warn!("the connection to NATS broke");
             }
             now.connected = false;
         }),
+        // We did that ourselves, at the end.
+        Event::Closed => state.send_modify(|now| now.connected = false),
         Event::SlowConsumer(subscription) => {
             tracing::warn!(subscription, "messages from NATS came faster than they were read")
         }
