@@ -122,12 +122,7 @@ impl Config {
     /// # Errors
     /// Webhooks are wanted, and their address or secret is missing or of no use.
     pub fn source(&self) -> Result<Source, BadSetting> {
-        let production = self.process.environment == Environment::Production;
-        let usual = if production && self.updates.webhook_url.is_some() { Mode::Webhook } else { Mode::Polling };
-        match self.updates.mode.unwrap_or(usual) {
-            Mode::Webhook => self.webhook().map(Source::Webhook),
-            Mode::Polling => Ok(Source::Polling { take_over: self.updates.take_over }),
-        }
+        self.updates.source(self.process.environment, &self.bot)
     }
 
     /// The webhook to register.
@@ -135,15 +130,34 @@ impl Config {
     /// # Errors
     /// Its address or its secret is missing, or Telegram would not take the address.
     pub fn webhook(&self) -> Result<Webhook, BadSetting> {
+        self.updates.webhook(&self.bot)
+    }
+}
+
+impl Updates {
+    /// Webhooks or polling.
+    ///
+    /// # Errors
+    /// Webhooks are wanted, and their address or secret is missing or of no use.
+    pub fn source(&self, environment: Environment, bot: &Bot) -> Result<Source, BadSetting> {
+        let production = environment == Environment::Production;
+        let usual = if production && self.webhook_url.is_some() { Mode::Webhook } else { Mode::Polling };
+        match self.mode.unwrap_or(usual) {
+            Mode::Webhook => self.webhook(bot).map(Source::Webhook),
+            Mode::Polling => Ok(Source::Polling { take_over: self.take_over }),
+        }
+    }
+
+    fn webhook(&self, bot: &Bot) -> Result<Webhook, BadSetting> {
         let bad = |sentence: &str| BadSetting(sentence.to_owned());
-        let base = self.updates.webhook_url.as_ref().ok_or_else(|| {
+        let base = self.webhook_url.as_ref().ok_or_else(|| {
             bad("WEBHOOK_URL is missing: set it to the public https address of this gateway, or pass --mode polling.")
         })?;
-        let secrets = self.updates.webhook_secret.clone().ok_or_else(|| {
+        let secrets = self.webhook_secret.clone().ok_or_else(|| {
             bad("WEBHOOK_SECRET is missing: set it to a long random word, such as `openssl rand -hex 32` gives.")
         })?;
         // A Bot API server of one's own takes any address, and so does the simulator.
-        let telegram_itself = self.bot.telegram_api_url.host_str() == Some("api.telegram.org");
+        let telegram_itself = bot.telegram_api_url.host_str() == Some("api.telegram.org");
         if telegram_itself && base.scheme() != "https" {
             return Err(bad("WEBHOOK_URL must begin with https://: Telegram sends updates to nothing else."));
         }
@@ -152,7 +166,7 @@ impl Config {
         }
         let url = format!("{}{WEBHOOK_PATH}", base.as_str().trim_end_matches('/'));
         let url = Url::from_str(&url).map_err(|_| bad("WEBHOOK_URL must be an address without a query."))?;
-        Ok(Webhook { url, secrets, connections: self.updates.webhook_connections })
+        Ok(Webhook { url, secrets, connections: self.webhook_connections })
     }
 }
 

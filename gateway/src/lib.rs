@@ -1,12 +1,15 @@
 //! The gateway: takes updates from Telegram and stores them in the queue. It has no state of its own.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use axum_server::tls_rustls::RustlsConfig;
 use prometheus_client::registry::Registry;
 use shared::{
-    args::{BadSetting, Process},
+    args::{BadSetting, Bot, Process},
     health::{Admin, Readiness},
     queue::{
         Publish,
@@ -20,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     accept::Accept,
     bot_api::BotApi,
-    config::{Config, Source},
+    config::{Config, Source, Updates},
     metrics::Metrics,
 };
 
@@ -99,7 +102,16 @@ pub async fn run(config: Config, source: Source, listeners: Listeners, stop: Can
         };
         let connected = queue.get_or_init(|| connected).clone();
         readiness.set("nats", Ok(()));
-        let served = serve(&config, source, connected, metrics, listeners.public, &readiness, &stop).await;
+        let service = Service {
+            bot: &config.bot,
+            updates: &config.updates,
+            source,
+            drain: config.process.drain(),
+            queue: connected,
+            metrics,
+            public: listeners.public,
+        };
+        let served = serve(service, &readiness, &stop).await;
         tracing::info!("stopped");
         served
     };
@@ -107,31 +119,39 @@ pub async fn run(config: Config, source: Source, listeners: Listeners, stop: Can
     served.and(admin.context("the admin port"))
 }
 
-/// Takes updates the way `source` says and stores them in `queue`, until `stop`.
+/// What taking updates needs, whichever queue they go to.
+pub struct Service<'a, Q> {
+    pub bot: &'a Bot,
+    pub updates: &'a Updates,
+    pub source: Source,
+    pub drain: Duration,
+    pub queue: Q,
+    pub metrics: Metrics,
+    /// None when polling.
+    pub public: Option<TcpListener>,
+}
+
+/// Takes updates the way `source` says and stores them in the queue, until `stop`.
 ///
 /// # Errors
 /// See [`run`].
 pub async fn serve<Q: Publish>(
-    config: &Config,
-    source: Source,
-    queue: Q,
-    metrics: Metrics,
-    public: Option<TcpListener>,
+    service: Service<'_, Q>,
     readiness: &Readiness,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let api = BotApi::new(&config.bot, metrics.clone())?;
-    let accept = Accept::new(queue, config.bot.bot_token.bot(), metrics.clone());
+    let Service { bot, updates, source, drain, queue, metrics, public } = service;
+    let api = BotApi::new(bot, metrics.clone())?;
+    let accept = Accept::new(queue, bot.bot_token.bot(), metrics.clone());
     let work = async {
         match source {
             Source::Polling { take_over } => Ok(polling::run(&api, &accept, take_over, stop).await?),
             Source::Webhook(webhook) => {
                 let public = public.context("webhooks need a port")?;
-                let tls = tls(config).await?;
+                let tls = tls(updates).await?;
                 let receiver = webhook::Receiver::new(webhook.secrets.clone(), accept);
                 let ended = stop.child_token();
-                let serving =
-                    router::serve(router::router(receiver), public, tls, ended.clone(), config.process.drain());
+                let serving = router::serve(router::router(receiver), public, tls, ended.clone(), drain);
                 let registering = async {
                     let kept = registration::keep(&api, &webhook, &metrics, &ended).await;
                     // A token that is not accepted ends the gateway, but not what it is just answering.
@@ -154,8 +174,8 @@ pub async fn serve<Q: Publish>(
     work.await
 }
 
-async fn tls(config: &Config) -> Result<Option<RustlsConfig>, BadSetting> {
-    let (Some(cert), Some(key)) = (&config.updates.tls_cert, &config.updates.tls_key) else { return Ok(None) };
+async fn tls(updates: &Updates) -> Result<Option<RustlsConfig>, BadSetting> {
+    let (Some(cert), Some(key)) = (&updates.tls_cert, &updates.tls_key) else { return Ok(None) };
     let tls = RustlsConfig::from_pem_file(cert, key)
         .await
         .map_err(|error| BadSetting(format!("TLS_CERT and TLS_KEY are no certificate and key in PEM: {error}.")))?;

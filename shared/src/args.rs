@@ -15,8 +15,10 @@ use url::Url;
 
 use crate::{ids::BotId, shard::Shards};
 
+mod invocation;
 mod sentence;
 
+pub use invocation::Invocation;
 pub use sentence::{BadSetting, exit, parse, python_leftovers};
 
 /// How the process runs and shows itself, whatever it does.

@@ -38,6 +38,13 @@ impl Shards {
     }
 }
 
+impl Default for Shards {
+    /// 32: enough for as many workers, and few enough to take over within milliseconds.
+    fn default() -> Self {
+        Self(NonZeroU16::new(32).expect("not zero"))
+    }
+}
+
 impl std::str::FromStr for Shards {
     type Err = std::num::ParseIntError;
 

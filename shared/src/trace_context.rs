@@ -17,6 +17,21 @@ pub fn inject(envelope: &mut Envelope) {
     TraceContextPropagator::new().inject_context(&Span::current().context(), &mut Written(&mut envelope.trace));
 }
 
+/// The current span as a `traceparent`; empty when there is no trace. For what is published later than it is decided.
+pub fn traceparent() -> String {
+    let mut written = Vec::new();
+    TraceContextPropagator::new().inject_context(&Span::current().context(), &mut Written(&mut written));
+    written.into_iter().find(|(name, _)| name == TRACEPARENT).map(|(_, value)| value).unwrap_or_default()
+}
+
+/// The header of a trace that was kept as [`traceparent`] gave it.
+pub fn headers(traceparent: &str) -> Vec<(String, String)> {
+    let header = (TRACEPARENT.to_owned(), traceparent.to_owned());
+    if traceparent.is_empty() { Vec::new() } else { vec![header] }
+}
+
+const TRACEPARENT: &str = "traceparent";
+
 /// Makes the span a part of the envelope's trace: its parent is the span that published it. A link says the same to those who look at
 /// this span alone. Call it before the span is first entered; later it cannot change its trace any more.
 pub fn follow(span: &Span, envelope: &Envelope) {

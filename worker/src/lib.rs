@@ -1,3 +1,32 @@
-//! Queue in, Telegram calls out.
+//! Queue in, Telegram calls out. Modules in reading order: an update comes in at `intake`, waits in its chat's lane, is sorted by
+//! `dispatch`, decided on by a handler with `policy`, and acted on by `enforce`.
 
+pub mod config;
+mod fence;
+mod intake;
+mod lanes;
+
+mod dispatch;
+mod event;
+mod handlers;
+
+mod groups;
+mod ledger;
+mod membership;
+mod policy;
+
+mod enforce;
+mod texts;
+
+mod cache;
+pub mod store;
 pub mod telegram;
+mod timers;
+
+mod metrics;
+mod migrate;
+mod run;
+
+pub use metrics::WorkerMetrics;
+pub use migrate::migrate;
+pub use run::{Work, condition, run, start, store, telegram};

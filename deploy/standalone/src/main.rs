@@ -1,1 +1,36 @@
-fn main() {}
+//! The program `gmbot`: gateway and worker in one process.
+
+mod config;
+#[cfg(feature = "demo")]
+mod demo;
+mod standalone;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use shared::{args, shutdown, telemetry};
+
+use config::{Cli, Command, Config};
+
+fn main() -> ExitCode {
+    let cli: Cli = args::parse();
+    args::exit(match cli {
+        #[cfg(feature = "demo")]
+        Cli::Command(Command::Demo(demo)) => block_on(demo::run(demo)),
+        Cli::Command(Command::Migrate(migrate)) => block_on(worker::migrate(migrate)),
+        Cli::Command(Command::Run(config)) => block_on(run(*config)),
+        Cli::Run(config) => block_on(run(config)),
+    })
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    let source = config.source()?;
+    let _telemetry = telemetry::init("gmbot", &config.process)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
+    let listeners = standalone::Listeners::bind(&config, &source).await?;
+    standalone::run(config, source, listeners, shutdown::on_signal()?).await
+}
+
+fn block_on(program: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?.block_on(program)
+}

@@ -121,7 +121,18 @@ impl Gateway {
         let (queue, readiness, stop) = (Queue::default(), Readiness::new(&[]), CancellationToken::new());
         let running = TaskTracker::new().spawn({
             let (queue, readiness, stop) = (queue.clone(), readiness.clone(), stop.clone());
-            async move { gateway::serve(&config, source, queue, metrics, public, &readiness, &stop).await }
+            async move {
+                let service = gateway::Service {
+                    bot: &config.bot,
+                    updates: &config.updates,
+                    source,
+                    drain: config.process.drain(),
+                    queue,
+                    metrics,
+                    public,
+                };
+                gateway::serve(service, &readiness, &stop).await
+            }
         });
         Self { address, queue, readiness, stop, registry, running }
     }

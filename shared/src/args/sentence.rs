@@ -1,6 +1,11 @@
 //! From the environment and the command line to settings, or to one sentence that says what is wrong with them.
 
-use std::{error::Error as _, ffi::OsString, fmt, process::ExitCode};
+use std::{
+    error::Error as _,
+    ffi::{OsStr, OsString},
+    fmt,
+    process::ExitCode,
+};
 
 use clap::{
     Arg, Command, Parser,
@@ -19,7 +24,7 @@ const BAD_SETTING: u8 = 2;
 /// code 2 if they are wrong, and with 0 after `--help` and `--version`.
 pub fn parse<C: Parser>() -> C {
     let args: Vec<OsString> = std::env::args_os().collect();
-    let parsed = load_dotenv(&C::command()).and_then(|()| match try_parse(args, &|name| std::env::var_os(name)) {
+    let parsed = load_dotenv(&C::command()).and_then(|()| match try_parse(args, &|name| variable(name)) {
         Ok(settings) => Ok(settings),
         Err(Ended::Shown(error)) => error.exit(),
         Err(Ended::Bad(bad)) => Err(bad),
@@ -55,7 +60,12 @@ fn tell(sentence: impl fmt::Display) {
 
 /// What to log, once, when the variables of the Python bot are still set.
 pub fn python_leftovers() -> Option<String> {
-    leftovers(&|name| std::env::var_os(name))
+    leftovers(&|name| variable(name.as_ref()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where settings are read")]
+fn variable(name: &OsStr) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 fn leftovers(environment: &dyn Fn(&str) -> Option<OsString>) -> Option<String> {

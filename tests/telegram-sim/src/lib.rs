@@ -1,1 +1,21 @@
+//! A simulated Telegram: the Bot API over HTTP, and the people, groups and channels behind it.
 
+pub mod clock;
+pub mod config;
+pub mod faults;
+pub mod floods;
+pub mod ids;
+pub mod ledger;
+pub mod rights;
+pub mod simulator;
+pub mod world;
+
+mod args;
+mod connection;
+mod control;
+mod delivery;
+mod methods;
+mod reply;
+mod server;
+mod shared;
+mod state;

@@ -165,8 +165,11 @@ impl Error {
     }
 }
 
+/// Makes the error out of the whole description.
+type Meaning = fn(String) -> Error;
+
 /// Part of a description, in lower case, and what it means. The first that is found counts, so the narrower stand before the wider.
-const MEANINGS: &[(&str, fn(String) -> Error)] = &[
+const MEANINGS: &[(&str, Meaning)] = &[
     ("message is not modified", |_| Error::NotModified),
     ("message_not_modified", |_| Error::NotModified),
     ("message to delete not found", |_| Error::MessageGone),

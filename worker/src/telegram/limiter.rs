@@ -76,6 +76,9 @@ pub(super) struct Pass {
 /// Who has to come back is told a time at least this far ahead, so that nobody turns in circles on a clock's last digit.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
+/// Shorter ones are the ordinary taking of turns and no sign of a budget that is used up.
+const NOTICEABLE_WAIT: Duration = Duration::from_millis(10);
+
 impl Limiter {
     pub(super) fn new(config: &LimiterConfig, metrics: TelegramMetrics) -> Arc<Self> {
         Arc::new(Self {
@@ -108,14 +111,18 @@ impl Limiter {
             self.metrics.waited(&ask, Duration::ZERO);
             return Ok(pass);
         }
-        self.metrics.delayed(&ask);
         // Closed for longer than the caller has time: waiting would only hold up the chat that the call is made for.
         let refusal = self.budget().look(self.now(), &ask);
         if refusal.opens().is_some_and(|opens| self.epoch + opens > latest) {
+            self.metrics.delayed(&ask);
             return Err(self.until(refusal));
         }
         let turn = timeout_at(latest, ticket.turn()).await;
-        self.metrics.waited(&ask, joined.elapsed());
+        let wait = joined.elapsed();
+        self.metrics.waited(&ask, wait);
+        if wait >= NOTICEABLE_WAIT {
+            self.metrics.delayed(&ask);
+        }
         turn.map_err(|_| self.until(self.budget().look(self.now(), &ask)))
     }
 
@@ -138,7 +145,12 @@ impl Limiter {
         let mut held_up = HashSet::new();
         let mut look_again: Option<Duration> = None;
         let mut after = Bound::Unbounded;
-        while let Some((place, chat)) = self.line(class).next(after, &mut held_up) {
+        loop {
+            // Bound to a name first: a `while let` would hold the line's lock through its body.
+            let next = self.line(class).next(after, &mut held_up);
+            let Some((place, chat)) = next else {
+                return look_again;
+            };
             after = Bound::Excluded(place);
             match self.reserve(&Ask { class, chat, priority: place.0 }) {
                 Ok(()) => self.line(class).admit(place, self.now()),
@@ -147,13 +159,12 @@ impl Limiter {
                     look_again = look_again.into_iter().chain(opens).min();
                     if refusal.class_opens.is_some() {
                         // Nobody further back may go before this one.
-                        break;
+                        return look_again;
                     }
                     held_up.insert(chat);
                 }
             }
         }
-        look_again
     }
 
     fn until(&self, refusal: Refusal) -> Duration {

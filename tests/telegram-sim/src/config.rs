@@ -1,0 +1,73 @@
+//! What can be chosen about a simulator before it starts.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::floods::FloodLimits;
+
+/// The token a simulator has unless told otherwise. Of the right shape, and of no use anywhere else.
+pub const TEST_TOKEN: &str = "123456:TEST-token-for-the-simulator-only";
+
+/// A simulator's settings. What Telegram does not document is a setting here, with the likeliest behaviour as default.
+#[derive(Clone)]
+pub struct SimConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The bot's token; its number is the bot's user id.
+    pub token: String,
+    pub bot_name: String,
+    /// Without the `@`.
+    pub bot_username: String,
+    /// Everything random (first update id, faults, retry waits) follows from this, so that a run repeats.
+    pub seed: u64,
+    pub floods: FloodLimits,
+    /// Hold `setWebhook` to the public server's rules (HTTPS, four ports, public addresses) instead of those of `--local`.
+    pub strict_webhooks: bool,
+    /// A non-admin bot in a group sees only commands, mentions, replies to it and service messages.
+    pub privacy_mode: bool,
+    /// How long a press may be answered. Not documented; about 15 s are reported.
+    pub callback_window: Duration,
+    /// Whether a second answer to one press is refused as too old. Not documented.
+    pub refuse_second_answer: bool,
+    /// Whether the bot's own restrictions and bans come back to it as `chat_member`. Commonly seen, not documented.
+    pub own_acts_make_updates: bool,
+    /// From this size on a group shows no service messages for joins. Reported as about 10,000.
+    pub quiet_joins_from: usize,
+    /// From this size on a group shows no service messages for leaves. Reported as about 50.
+    pub quiet_leaves_from: usize,
+    /// The oldest ledger entries go when there are more than this.
+    pub ledger_capacity: usize,
+}
+
+impl Default for SimConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            token: TEST_TOKEN.to_owned(),
+            bot_name: "Gatekeeper".to_owned(),
+            bot_username: "gatekeeper_test_bot".to_owned(),
+            seed: 1,
+            floods: FloodLimits::off(),
+            strict_webhooks: false,
+            privacy_mode: true,
+            callback_window: Duration::from_secs(15),
+            refuse_second_answer: true,
+            own_acts_make_updates: true,
+            quiet_joins_from: 10_000,
+            quiet_leaves_from: 50,
+            ledger_capacity: 500_000,
+        }
+    }
+}
+
+impl std::fmt::Debug for SimConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SimConfig")
+            .field("listen", &self.listen)
+            .field("bot_username", &self.bot_username)
+            .field("seed", &self.seed)
+            .field("floods", &self.floods)
+            .field("strict_webhooks", &self.strict_webhooks)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,197 @@
+//! sendMessage and sendChatAction: what is said, and whether the bot may say it there.
+
+use serde_json::Value;
+
+use crate::args::Args;
+use crate::ids::{ChatId, MessageId, UserId};
+use crate::methods::access::{self, Access};
+use crate::methods::{html, keyboard};
+use crate::reply::{Answer, ApiError, MethodResult};
+use crate::rights::{AdminRights, Permissions};
+use crate::state::State;
+use crate::state::chat::{Chat, ChatKind};
+use crate::state::entities;
+use crate::state::message::{Content, Message, Sender};
+use crate::state::user::PrivateChat;
+
+const MOST_CHARACTERS: usize = 4096;
+const MOST_BYTES: usize = 32_768;
+
+pub(super) fn send_message(state: &mut State, args: &Args) -> MethodResult {
+    let content = text_content(state, args)?;
+    let keyboard = keyboard::read(args)?;
+    let chat_id = access::chat(state, args, Access::Write)?;
+    may_write(state, chat_id)?;
+    let chat_id = if chat_id.0 > 0 { state.private_chat(UserId(chat_id.0)) } else { chat_id };
+    let chat = access::entry(state, chat_id)?;
+    let reply_to = reply_target(chat, args)?;
+    let thread = thread(chat, args, reply_to)?;
+    let sender = if chat.is_channel() { Sender::Post { author: state.bot } } else { Sender::User(state.bot) };
+    let mut message = Message::new(sender, state.now(), content);
+    message.keyboard = keyboard;
+    message.reply_to = reply_to;
+    message.thread = thread;
+    message.is_topic_message = thread.is_some();
+    let id = state.post(chat_id, message);
+    answer_with(state, chat_id, id)
+}
+
+/// The message as the method's result.
+pub(super) fn answer_with(state: &State, chat_id: ChatId, id: MessageId) -> MethodResult {
+    let message = access::entry(state, chat_id)?.messages.get(&id);
+    let message = message.ok_or_else(|| ApiError::bad_request("message not found"))?;
+    Ok(Answer::value(&state.message_json(chat_id, id, message)))
+}
+
+/// The text with its entities, given or found.
+pub(super) fn text_content(state: &State, args: &Args) -> Result<Content, ApiError> {
+    let given = args.text("text");
+    if given.is_empty() {
+        return Err(ApiError::bad_request("message text is empty"));
+    }
+    if given.len() > MOST_BYTES {
+        return Err(ApiError::bad_request("text is too long"));
+    }
+    let (text, entities) = formatted(state, given, args)?;
+    if text.trim().is_empty() {
+        return Err(ApiError::bad_request("text must be non-empty"));
+    }
+    if text.chars().count() > MOST_CHARACTERS {
+        return Err(ApiError::bad_request("message is too long"));
+    }
+    Ok(Content::Text { text, entities })
+}
+
+fn formatted(state: &State, given: &str, args: &Args) -> Result<(String, Vec<Value>), ApiError> {
+    let mode = args.text("parse_mode").trim().to_ascii_lowercase();
+    let (text, listed) = match mode.as_str() {
+        "" | "none" => match args.json("entities") {
+            Some(Value::Array(list)) => (given.to_owned(), list),
+            _ => (given.to_owned(), Vec::new()),
+        },
+        "html" => {
+            html::parse(given).map_err(|error| ApiError::bad_request(format!("can't parse entities: {error}")))?
+        }
+        _ => return Err(ApiError::bad_request("unsupported parse_mode")),
+    };
+    let known = listed.into_iter().filter_map(|entity| known_entity(state, entity)).collect();
+    Ok(with_found(text.trim_end().to_owned(), known))
+}
+
+/// Adds what Telegram finds by itself, where nothing was given already.
+fn with_found(text: String, mut given: Vec<Value>) -> (String, Vec<Value>) {
+    let span = |entity: &Value| {
+        let start = entity["offset"].as_u64().unwrap_or(0);
+        (start, start + entity["length"].as_u64().unwrap_or(0))
+    };
+    for found in entities::find(&text) {
+        let (start, end) = span(&found);
+        if given.iter().map(span).all(|(other_start, other_end)| end <= other_start || other_end <= start) {
+            given.push(found);
+        }
+    }
+    given.sort_by_key(span);
+    (text, given)
+}
+
+/// An entity as it is shown; a mention of somebody the bot never met is dropped, as Telegram does.
+fn known_entity(state: &State, mut entity: Value) -> Option<Value> {
+    entity["offset"].as_u64()?;
+    entity["length"].as_u64().filter(|length| *length > 0)?;
+    if entity["type"].as_str()? == "text_mention" {
+        let user = UserId(entity["user"]["id"].as_i64()?);
+        if !state.has_met(user) {
+            return None;
+        }
+        entity["user"] = state.user_json(user);
+    }
+    Some(entity)
+}
+
+/// Whether the bot may write there, once the chat is accessible.
+fn may_write(state: &State, chat_id: ChatId) -> Result<(), ApiError> {
+    if chat_id.0 > 0 {
+        return may_write_to(state, UserId(chat_id.0));
+    }
+    let chat = access::entry(state, chat_id)?;
+    let now = state.now();
+    if chat.is_channel() {
+        if !chat.rights(state.bot, now).has(AdminRights::POST_MESSAGES) {
+            return Err(ApiError::bad_request("need administrator rights in the channel chat"));
+        }
+    } else if !chat.allowed(state.bot, now).has(Permissions::SEND_MESSAGES) {
+        return Err(ApiError::bad_request("not enough rights to send text messages to the chat"));
+    }
+    Ok(())
+}
+
+fn may_write_to(state: &State, id: UserId) -> Result<(), ApiError> {
+    let Some(user) = state.users.get(&id) else {
+        return Err(ApiError::bad_request("chat not found"));
+    };
+    if user.is_bot {
+        return Err(ApiError::forbidden("bot can't send messages to bots"));
+    }
+    match user.private_chat {
+        PrivateChat::Open => Ok(()),
+        PrivateChat::Blocked => Err(ApiError::forbidden("bot was blocked by the user")),
+        PrivateChat::NotStarted if state.now() <= user.may_be_written_until => Ok(()),
+        PrivateChat::NotStarted => Err(ApiError::forbidden("bot can't initiate conversation with a user")),
+    }
+}
+
+fn reply_target(chat: &Chat, args: &Args) -> Result<Option<MessageId>, ApiError> {
+    let parameters = args.json("reply_parameters");
+    let (id, optional) = match &parameters {
+        Some(object) => {
+            let optional = object["allow_sending_without_reply"].as_bool().unwrap_or(false);
+            (object["message_id"].as_i64().unwrap_or(0), optional)
+        }
+        None => (args.number("reply_to_message_id"), args.flag("allow_sending_without_reply")),
+    };
+    if id <= 0 {
+        return Ok(None);
+    }
+    let id = MessageId(id);
+    match chat.messages.contains_key(&id) {
+        true => Ok(Some(id)),
+        false if optional => Ok(None),
+        false => Err(ApiError::bad_request("message to be replied not found")),
+    }
+}
+
+/// The topic a message goes to. General has none: naming it (1) is an error.
+fn thread(chat: &Chat, args: &Args, reply_to: Option<MessageId>) -> Result<Option<MessageId>, ApiError> {
+    let asked = MessageId(args.number("message_thread_id"));
+    if asked.0 > 0 {
+        let exists = chat.is_forum && chat.topics.contains_key(&asked);
+        return if exists { Ok(Some(asked)) } else { Err(ApiError::bad_request("message thread not found")) };
+    }
+    let original = reply_to.and_then(|id| chat.messages.get(&id)).filter(|message| message.is_topic_message);
+    Ok(original.and_then(|message| message.thread))
+}
+
+pub(super) fn send_action(state: &State, args: &Args) -> MethodResult {
+    const ACTIONS: [&str; 12] = [
+        "typing",
+        "upload_photo",
+        "record_video",
+        "upload_video",
+        "record_voice",
+        "upload_voice",
+        "upload_document",
+        "choose_sticker",
+        "find_location",
+        "record_video_note",
+        "upload_video_note",
+        "cancel",
+    ];
+    let chat_id = access::chat(state, args, Access::Write)?;
+    if !ACTIONS.contains(&args.text("action").to_ascii_lowercase().as_str()) {
+        return Err(ApiError::bad_request("wrong parameter action in request"));
+    }
+    if !matches!(access::entry(state, chat_id).map(|chat| chat.kind), Ok(ChatKind::Channel)) {
+        may_write(state, chat_id)?;
+    }
+    Ok(Answer::yes())
+}

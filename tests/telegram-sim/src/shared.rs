@@ -1,0 +1,84 @@
+//! What the server, the deliverer and the handles have in common.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rand::rngs::StdRng;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::config::SimConfig;
+use crate::faults::Plan;
+use crate::floods::Floods;
+use crate::ids::UserId;
+use crate::ledger::Log;
+use crate::methods::updates::Poll;
+use crate::state::State;
+
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    pub(crate) config: SimConfig,
+    state: Mutex<State>,
+    log: Mutex<Log>,
+    faults: Mutex<(Plan, StdRng)>,
+    floods: Mutex<Floods>,
+    pub(crate) poll: Mutex<Poll>,
+    /// Moves whenever anything in the world or the ledger may have changed.
+    pub(crate) changed: watch::Sender<u64>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+/// A lock of ours is never left half changed by a panic that matters: go on with what is there.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(crate) fn new(config: SimConfig, bot: UserId) -> Self {
+        use rand::SeedableRng;
+        let clock = Clock::new();
+        Self {
+            state: Mutex::new(State::new(clock.clone(), config.clone(), bot)),
+            log: Mutex::new(Log::new(config.ledger_capacity)),
+            faults: Mutex::new((Plan::default(), StdRng::seed_from_u64(config.seed))),
+            floods: Mutex::new(Floods::new(config.floods.clone())),
+            poll: Mutex::new(Poll::default()),
+            changed: watch::Sender::new(0),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            clock,
+            config,
+        }
+    }
+
+    /// Reads the world, or changes it without anybody needing to know.
+    pub(crate) fn read<T>(&self, question: impl FnOnce(&State) -> T) -> T {
+        question(&lock(&self.state))
+    }
+
+    /// Changes the world, and wakes whoever waits for a change.
+    pub(crate) fn change<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let outcome = act(&mut lock(&self.state));
+        self.wake();
+        outcome
+    }
+
+    pub(crate) fn log<T>(&self, act: impl FnOnce(&mut Log) -> T) -> T {
+        act(&mut lock(&self.log))
+    }
+
+    pub(crate) fn faults<T>(&self, act: impl FnOnce(&mut Plan, &mut StdRng) -> T) -> T {
+        let (plan, rng) = &mut *lock(&self.faults);
+        act(plan, rng)
+    }
+
+    pub(crate) fn floods<T>(&self, act: impl FnOnce(&mut Floods) -> T) -> T {
+        act(&mut lock(&self.floods))
+    }
+
+    pub(crate) fn wake(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}

@@ -1,0 +1,269 @@
+//! A running simulator: its address, its handles, its end.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use crate::clock::Clock;
+use crate::config::SimConfig;
+use crate::connection::{CuttableListener, Scissors};
+use crate::faults::Fault;
+use crate::floods::FloodLimits;
+use crate::ids::UserId;
+use crate::ledger::Calls;
+use crate::shared::Shared;
+use crate::state::updates::Delivery;
+use crate::world::World;
+use crate::{delivery, server};
+
+/// Why a simulator did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the token has to be a number, a colon and a secret of at least 24 letters, digits, `_` or `-`")]
+    Token,
+    #[error("cannot listen on {address}")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the webhook client cannot be set up")]
+    Client(#[source] reqwest::Error),
+}
+
+/// A wait that came to its deadline, with what there was to see then.
+#[derive(Debug, thiserror::Error)]
+#[error("waited {waited:?} for {what}, in vain.\n{last_state}")]
+pub struct TimedOut {
+    pub waited: Duration,
+    pub what: String,
+    pub last_state: String,
+}
+
+/// A simulated Telegram with one bot. Dropping it stops it.
+pub struct Simulator {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    bot: UserId,
+}
+
+/// Replies under way when it stops get this long.
+const LAST_REPLIES: Duration = Duration::from_secs(1);
+/// How many of the last calls a failed wait shows.
+const CALLS_SHOWN: usize = 40;
+
+impl Simulator {
+    /// Starts listening; the Bot API is there when this returns.
+    ///
+    /// # Errors
+    ///
+    /// The token has a wrong shape, or the address cannot be bound.
+    pub async fn start(config: SimConfig) -> Result<Self, StartError> {
+        let bot = bot_of(&config.token).ok_or(StartError::Token)?;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|source| StartError::Listen { address: config.listen, source })?;
+        let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
+        let client = delivery::client().map_err(StartError::Client)?;
+        let shared = Arc::new(Shared::new(config, bot));
+        let service = server::router(shared.clone()).into_make_service_with_connect_info::<Scissors>();
+        let stop = shared.stop.clone();
+        shared.tasks.spawn(async move {
+            let serving =
+                axum::serve(CuttableListener(listener), service).with_graceful_shutdown(stop.clone().cancelled_owned());
+            let cut_off = async {
+                stop.cancelled().await;
+                tokio::time::sleep(LAST_REPLIES).await;
+            };
+            tokio::select! {
+                outcome = serving.into_future() => {
+                    if let Err(error) = outcome {
+                        tracing::error!(%error, "the server ended");
+                    }
+                }
+                () = cut_off => {}
+            }
+        });
+        shared.tasks.spawn(delivery::run(shared.clone(), client));
+        Ok(Self { shared, address, bot })
+    }
+
+    /// What a bot takes instead of `https://api.telegram.org`.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.shared.config.token
+    }
+
+    #[must_use]
+    pub fn bot_id(&self) -> UserId {
+        self.bot
+    }
+
+    /// Without the `@`.
+    #[must_use]
+    pub fn bot_username(&self) -> &str {
+        &self.shared.config.bot_username
+    }
+
+    /// The people and chats, and what they can do.
+    #[must_use]
+    pub fn world(&self) -> World {
+        World::new(self.shared.clone())
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.shared.clock.clone()
+    }
+
+    /// Every call so far.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        self.calls_after(0)
+    }
+
+    /// The calls with a higher number than this; see [`Simulator::last_call`].
+    #[must_use]
+    pub fn calls_after(&self, number: u64) -> Calls {
+        self.shared.log(|log| log.after(number))
+    }
+
+    /// The number of the latest call, 0 if there was none.
+    #[must_use]
+    pub fn last_call(&self) -> u64 {
+        self.shared.log(|log| log.last_number())
+    }
+
+    /// Forgets the calls so far.
+    pub fn clear_calls(&self) {
+        self.shared.log(crate::ledger::Log::clear);
+    }
+
+    /// Every try to hand over an update so far.
+    #[must_use]
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.shared.read(|state| state.updates.deliveries.iter().cloned().collect())
+    }
+
+    /// How many updates the bot has not confirmed.
+    #[must_use]
+    pub fn pending_updates(&self) -> usize {
+        self.shared.read(|state| state.updates.len())
+    }
+
+    /// Puts a fault in force; the number takes it back.
+    pub fn fault(&self, fault: Fault) -> u64 {
+        self.shared.faults(|plan, _| plan.add(fault))
+    }
+
+    pub fn end_fault(&self, number: u64) {
+        self.shared.faults(|plan, _| plan.remove(number));
+    }
+
+    pub fn end_faults(&self) {
+        self.shared.faults(|plan, _| plan.clear());
+    }
+
+    /// Replaces the flood limits; what was counted is forgotten.
+    pub fn set_floods(&self, limits: FloodLimits) {
+        self.shared.floods(|floods| floods.set_limits(limits));
+    }
+
+    /// Waits until the calls look as `wanted` says, and gives what it found.
+    ///
+    /// # Errors
+    ///
+    /// It did not come to that; the error shows the last calls.
+    pub async fn wait_for<T>(
+        &self,
+        what: &str,
+        deadline: Duration,
+        wanted: impl Fn(&Calls) -> Option<T>,
+    ) -> Result<T, TimedOut> {
+        self.wait(what, deadline, || wanted(&self.calls())).await
+    }
+
+    /// Waits until the world is as `wanted` says: a member's status, a message, anything that can be asked.
+    ///
+    /// # Errors
+    ///
+    /// It did not come to that; the error shows the last calls.
+    pub async fn wait_until(
+        &self,
+        what: &str,
+        deadline: Duration,
+        wanted: impl Fn(&World) -> bool,
+    ) -> Result<(), TimedOut> {
+        let world = self.world();
+        self.wait(what, deadline, || wanted(&world).then_some(())).await
+    }
+
+    /// Waits for anything that changes with the world, the calls or the deliveries.
+    ///
+    /// # Errors
+    ///
+    /// It did not come to that; the error shows the last calls.
+    pub async fn wait<T>(&self, what: &str, deadline: Duration, found: impl Fn() -> Option<T>) -> Result<T, TimedOut> {
+        let mut changed = self.shared.changed.subscribe();
+        let waiting = async {
+            loop {
+                changed.mark_unchanged();
+                if let Some(found) = found() {
+                    return found;
+                }
+                // One look for many changes at once is enough.
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                // What ends by its date changes nothing that would wake us, so look again now and then.
+                let _either = tokio::time::timeout(Duration::from_millis(100), changed.changed()).await;
+            }
+        };
+        match tokio::time::timeout(deadline, waiting).await {
+            Ok(found) => Ok(found),
+            Err(_) => Err(TimedOut { waited: deadline, what: what.to_owned(), last_state: self.describe() }),
+        }
+    }
+
+    /// The last calls and what is pending, for people to read.
+    fn describe(&self) -> String {
+        let calls = self.calls();
+        let shown = Calls(calls.0[calls.len().saturating_sub(CALLS_SHOWN)..].to_vec());
+        format!("{} calls, {} updates pending. The last calls:\n{shown}", calls.len(), self.pending_updates())
+    }
+
+    /// Stops listening and delivering, and waits until both have ended.
+    pub async fn stop(self) {
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
+}
+
+impl fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulator").field("address", &self.address).field("bot", &self.bot).finish_non_exhaustive()
+    }
+}
+
+/// The bot's id, if the token has the right shape.
+fn bot_of(token: &str) -> Option<UserId> {
+    let (id, secret) = token.split_once(':')?;
+    let sound = secret.len() >= 24 && secret.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    if id.starts_with('0') || token.len() > 80 || !sound {
+        return None;
+    }
+    id.parse().ok().filter(|id| *id > 0).map(UserId)
+}

@@ -1,0 +1,296 @@
+//! The bot's one queue of updates: ids, kinds, expiry, and its limits.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use rand::Rng;
+use serde_json::{Value, json};
+
+use crate::ids::{ChatId, UserId};
+
+macro_rules! kinds {
+    ($($variant:ident => $name:literal, $default:literal;)*) => {
+        /// A kind of update, as named in `allowed_updates`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Kind { $($variant,)* }
+
+        impl Kind {
+            const ALL: &[(Self, &str, bool)] = &[$((Self::$variant, $name, $default),)*];
+        }
+    };
+}
+
+// Those outside the default set are false. The set of all the names matters even for kinds that do not occur here:
+// a list of unknown names only means the default.
+kinds! {
+    Message => "message", true;
+    EditedMessage => "edited_message", true;
+    ChannelPost => "channel_post", true;
+    EditedChannelPost => "edited_channel_post", true;
+    InlineQuery => "inline_query", true;
+    ChosenInlineResult => "chosen_inline_result", true;
+    CallbackQuery => "callback_query", true;
+    ShippingQuery => "shipping_query", true;
+    PreCheckoutQuery => "pre_checkout_query", true;
+    Poll => "poll", true;
+    PollAnswer => "poll_answer", true;
+    MyChatMember => "my_chat_member", true;
+    ChatMember => "chat_member", false;
+    ChatJoinRequest => "chat_join_request", true;
+    MessageReaction => "message_reaction", false;
+    MessageReactionCount => "message_reaction_count", false;
+    ChatBoost => "chat_boost", true;
+    RemovedChatBoost => "removed_chat_boost", true;
+    BusinessConnection => "business_connection", true;
+    BusinessMessage => "business_message", true;
+    EditedBusinessMessage => "edited_business_message", true;
+    DeletedBusinessMessages => "deleted_business_messages", true;
+    PurchasedPaidMedia => "purchased_paid_media", true;
+    GuestMessage => "guest_message", true;
+    ManagedBot => "managed_bot", true;
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(kind, ..)| *kind == self).map_or("", |(_, name, _)| name)
+    }
+}
+
+/// Updates of one queue are delivered one after another; different queues at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum QueueId {
+    /// Messages and posts, new and edited, of a chat.
+    Chat(ChatId),
+    /// Presses of a user.
+    Presses(UserId),
+    /// What the bot itself is in a chat.
+    OwnMembership(ChatId),
+    /// What a user is in chats, and asks to be: one queue across all chats.
+    Memberships(UserId),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Update {
+    pub(crate) queue: QueueId,
+    pub(crate) expires_ms: i64,
+    /// The whole object as JSON.
+    pub(crate) body: Bytes,
+}
+
+/// At most this many updates wait; when full the new one is dropped.
+const CAPACITY: usize = 100_000;
+/// A larger update is never created.
+const MAX_UPDATE_BYTES: usize = 512 * 1024;
+/// How far back the time of an update's creation and delivery are remembered.
+const DELIVERIES_KEPT: usize = 200_000;
+
+/// One try to hand an update to the bot.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Delivery {
+    pub update_id: i64,
+    /// Milliseconds since 1970, when the bot's answer was known.
+    pub at_ms: i64,
+    /// `webhook` or `getUpdates`.
+    pub via: &'static str,
+    /// The webhook's status (`200`), why there was none, or `sent` and then `confirmed` for getUpdates.
+    pub answer: String,
+    /// Whether the update is done with by it.
+    pub delivered: bool,
+}
+
+pub(crate) struct Updates {
+    queue: BTreeMap<i64, Update>,
+    next_id: i64,
+    /// `None` is the default set.
+    allowed: Option<Vec<Kind>>,
+    pub(crate) deliveries: VecDeque<Delivery>,
+}
+
+impl Updates {
+    pub(crate) fn new(rng: &mut impl Rng) -> Self {
+        Self {
+            queue: BTreeMap::new(),
+            next_id: rng.random_range(2_000_002..(1 << 30)),
+            allowed: None,
+            deliveries: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn allows(&self, kind: Kind) -> bool {
+        match &self.allowed {
+            Some(kinds) => kinds.contains(&kind),
+            None => Kind::ALL.iter().any(|(known, _, default)| *known == kind && *default),
+        }
+    }
+
+    /// Takes a new list: absent or unreadable changes nothing, empty or all unknown means the default.
+    pub(crate) fn set_allowed(&mut self, list: Option<&Value>) {
+        let Some(Value::Array(names)) = list else {
+            return;
+        };
+        let kinds: Vec<Kind> = Kind::ALL
+            .iter()
+            .filter(|(_, name, _)| {
+                names.iter().any(|wanted| wanted.as_str().is_some_and(|wanted| wanted.eq_ignore_ascii_case(name)))
+            })
+            .map(|(kind, ..)| *kind)
+            .collect();
+        let is_default = Kind::ALL.iter().all(|(kind, _, default)| kinds.contains(kind) == *default);
+        self.allowed = if kinds.is_empty() || is_default { None } else { Some(kinds) };
+    }
+
+    /// The list as getWebhookInfo shows it: not at all when it is the default.
+    pub(crate) fn allowed_names(&self) -> Option<Vec<&'static str>> {
+        self.allowed.as_ref().map(|kinds| kinds.iter().map(|kind| kind.name()).collect())
+    }
+
+    /// Queues an update, unless its kind is not allowed now, or there is no room.
+    pub(crate) fn push(&mut self, kind: Kind, queue: QueueId, now_ms: i64, expires_ms: i64, object: &Value) -> bool {
+        if !self.allows(kind) {
+            return false;
+        }
+        self.drop_expired_head(now_ms);
+        if self.queue.len() >= CAPACITY {
+            return false;
+        }
+        let body = json!({ "update_id": self.next_id, kind.name(): object }).to_string();
+        if body.len() > MAX_UPDATE_BYTES {
+            return false;
+        }
+        self.queue.insert(self.next_id, Update { queue, expires_ms, body: body.into() });
+        self.next_id += 1;
+        true
+    }
+
+    /// Expired updates anywhere would be skipped at delivery; those at the head also make room.
+    fn drop_expired_head(&mut self, now_ms: i64) {
+        while self.queue.first_key_value().is_some_and(|(_, update)| update.expires_ms <= now_ms) {
+            self.queue.pop_first();
+        }
+    }
+
+    pub(crate) fn drop_expired(&mut self, now_ms: i64) {
+        self.queue.retain(|_, update| update.expires_ms > now_ms);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.queue.clear();
+    }
+
+    pub(crate) fn get(&self, id: i64) -> Option<&Update> {
+        self.queue.get(&id)
+    }
+
+    pub(crate) fn remove(&mut self, id: i64) {
+        self.queue.remove(&id);
+    }
+
+    /// The updates from this id on, oldest first.
+    pub(crate) fn from(&self, id: i64) -> impl Iterator<Item = (i64, &Update)> {
+        self.queue.range(id..).map(|(id, update)| (*id, update))
+    }
+
+    /// What `getUpdates` does with its offset: confirms (forgets) what is below it, and says where to read from.
+    pub(crate) fn confirm(&mut self, offset: i64, now_ms: i64) -> i64 {
+        let tail = self.next_id;
+        let head = self.queue.first_key_value().map_or(tail, |(id, _)| *id);
+        if offset < 0 {
+            let keep = usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX);
+            while self.queue.len() > keep {
+                self.queue.pop_first();
+            }
+            return self.queue.first_key_value().map_or(tail, |(id, _)| *id);
+        }
+        let unheard_of = offset > tail + 10 || offset < head - i64::try_from(CAPACITY).unwrap_or(i64::MAX);
+        if offset == 0 || unheard_of {
+            return head;
+        }
+        let kept = self.queue.split_off(&offset);
+        for update_id in std::mem::replace(&mut self.queue, kept).into_keys() {
+            self.record(Delivery {
+                update_id,
+                at_ms: now_ms,
+                via: "getUpdates",
+                answer: "confirmed".to_owned(),
+                delivered: true,
+            });
+        }
+        offset
+    }
+
+    pub(crate) fn record(&mut self, delivery: Delivery) {
+        if self.deliveries.len() >= DELIVERIES_KEPT {
+            self.deliveries.pop_front();
+        }
+        self.deliveries.push_back(delivery);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    const QUEUE: QueueId = QueueId::Chat(ChatId(-1));
+
+    fn with(count: usize) -> (Updates, i64) {
+        let mut updates = Updates::new(&mut StdRng::seed_from_u64(1));
+        let first = updates.next_id;
+        for _ in 0..count {
+            assert!(updates.push(Kind::Message, QUEUE, 0, 1000, &json!({})));
+        }
+        (updates, first)
+    }
+
+    #[test]
+    fn ids_are_consecutive_from_a_random_start() {
+        let (updates, first) = with(3);
+        assert!((2_000_002..1 << 30).contains(&first));
+        assert_eq!(updates.from(0).map(|(id, _)| id - first).collect::<Vec<_>>(), [0, 1, 2]);
+    }
+
+    #[test]
+    fn the_default_leaves_out_chat_member() {
+        let (mut updates, _) = with(0);
+        let cases = [
+            (json!(["message"]), [true, false, false]),
+            (json!([]), [true, true, false]),
+            (json!(["chat_member"]), [false, false, true]),
+            (json!(["nonsense"]), [true, true, false]),
+        ];
+        for (list, expected) in cases {
+            updates.set_allowed(Some(&list));
+            let kinds = [Kind::Message, Kind::MyChatMember, Kind::ChatMember];
+            assert_eq!(kinds.map(|kind| updates.allows(kind)), expected, "{list}");
+            updates.set_allowed(None);
+            assert_eq!(kinds.map(|kind| updates.allows(kind)), expected, "absent keeps {list}");
+        }
+        assert!(!updates.push(Kind::ChatMember, QUEUE, 0, 1000, &json!({})), "not created when not allowed");
+    }
+
+    #[test]
+    fn offsets_confirm_what_is_below_them() {
+        for (offset_from_first, left, from) in [(0, 5, 0), (2, 3, 2), (5, 0, 5), (15, 0, 15), (16, 5, 0)] {
+            let (mut updates, first) = with(5);
+            assert_eq!(updates.confirm(first + offset_from_first, 0), first + from, "{offset_from_first}");
+            assert_eq!(updates.len(), left, "{offset_from_first}");
+        }
+        let (mut updates, first) = with(5);
+        assert_eq!((updates.confirm(-2, 0), updates.len()), (first + 3, 2));
+        assert_eq!((updates.confirm(0, 0), updates.len()), (first + 3, 2));
+        assert_eq!((updates.confirm(1, 0), updates.len()), (first + 3, 2), "too far below confirms nothing");
+    }
+
+    #[test]
+    fn a_full_queue_drops_the_new_update_but_not_before_the_expired() {
+        let (mut updates, _) = with(CAPACITY);
+        assert!(!updates.push(Kind::Message, QUEUE, 999, 2000, &json!({})));
+        assert!(updates.push(Kind::Message, QUEUE, 1000, 2000, &json!({})));
+        assert_eq!(updates.len(), 1);
+    }
+}

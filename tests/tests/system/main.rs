@@ -1,0 +1,3 @@
+//! The system tests: real servers, real programs, everything over the wire. One binary, so that the servers are started once.
+
+mod parts;

@@ -1,0 +1,5 @@
+//! Do the parts work that the scenarios stand on?
+
+mod child;
+mod process;
+mod services;

@@ -1,0 +1,97 @@
+//! Two cache levels: this process's memory (moka) over Redis. Knows keys, dates and times to live, not what is cached.
+
+mod redis;
+
+use std::{hash::Hash, time::Duration};
+
+use moka::{Expiry, future::Cache as Memory, ops::compute::Op};
+
+pub(crate) use self::redis::{Redis, RedisConfig};
+use crate::metrics::CacheMetrics;
+
+/// What an entry is filed under.
+pub(crate) trait Key: Clone + Eq + Hash + Send + Sync + 'static {
+    /// Its name in Redis, the same in every version of the program that shares one.
+    fn name(&self) -> String;
+}
+
+/// What is kept: it knows when it was true and until when it may be used.
+pub(crate) trait Value: Clone + Send + Sync + 'static {
+    /// Milliseconds since the Unix epoch. An older value never overwrites a newer one.
+    fn as_of_ms(&self) -> i64;
+    /// Milliseconds since the Unix epoch.
+    fn expires_ms(&self) -> i64;
+    fn encode(&self) -> String;
+    /// None: written by a program that means something else by it, so as good as absent.
+    fn decode(text: &str) -> Option<Self>;
+}
+
+/// Both levels, or only the first where there is no Redis.
+#[derive(Clone)]
+pub(crate) struct Cache<K: Key, V: Value> {
+    memory: Memory<K, V>,
+    redis: Option<Redis>,
+    metrics: CacheMetrics,
+}
+
+impl<K: Key, V: Value> Cache<K, V> {
+    /// `capacity` counts entries. More saves calls to Telegram and costs some 150 bytes each.
+    pub(crate) fn new(capacity: u64, redis: Option<Redis>, metrics: CacheMetrics) -> Self {
+        let memory = Memory::builder().max_capacity(capacity).expire_after(AsDated).build();
+        Self { memory, redis, metrics }
+    }
+
+    /// The value, if it is known and may still be used.
+    pub(crate) async fn get(&self, key: &K) -> Option<V> {
+        if let Some(value) = self.memory.get(key).await {
+            self.metrics.memory_hits.inc();
+            return Some(value);
+        }
+        let value = self.redis.as_ref()?.get(&key.name()).await.and_then(|text| V::decode(&text))?;
+        if value.expires_ms() <= shared::clock::now_ms() {
+            return None;
+        }
+        self.metrics.redis_hits.inc();
+        self.remember(key, &value).await;
+        Some(value)
+    }
+
+    /// Writes through to both levels, unless a newer value is there.
+    pub(crate) async fn put(&self, key: &K, value: &V) {
+        self.remember(key, value).await;
+        let left = u64::try_from(value.expires_ms() - shared::clock::now_ms()).unwrap_or(0);
+        if let (Some(redis), true) = (&self.redis, left > 0) {
+            redis.put_newer(&key.name(), &value.encode(), value.as_of_ms(), Duration::from_millis(left)).await;
+        }
+    }
+
+    async fn remember(&self, key: &K, value: &V) {
+        self.memory
+            .entry_by_ref(key)
+            .and_compute_with(|old| {
+                let newer = old.is_none_or(|old| old.into_value().as_of_ms() <= value.as_of_ms());
+                std::future::ready(if newer { Op::Put(value.clone()) } else { Op::Nop })
+            })
+            .await;
+    }
+}
+
+/// Every entry says itself when it ends.
+struct AsDated;
+
+impl<K, V: Value> Expiry<K, V> for AsDated {
+    fn expire_after_create(&self, _key: &K, value: &V, _now: std::time::Instant) -> Option<Duration> {
+        let left = value.expires_ms() - shared::clock::now_ms();
+        Some(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+    }
+
+    fn expire_after_update(
+        &self,
+        key: &K,
+        value: &V,
+        now: std::time::Instant,
+        _left: Option<Duration>,
+    ) -> Option<Duration> {
+        self.expire_after_create(key, value, now)
+    }
+}

@@ -1,0 +1,163 @@
+//! Redis as a level that may be missing: every call is bounded, and an outage costs nothing after its first moments.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use deadpool_redis::{
+    Config, Pool, PoolConfig, Runtime,
+    redis::{AsyncCommands as _, Script},
+};
+use tokio::time::Instant;
+
+/// A healthy Redis answers in well under a millisecond (queue.md 5); asking Telegram instead takes about this long.
+const TIMEOUT: Duration = Duration::from_millis(50);
+
+/// After a failure nobody asks for this long, so that a Redis that hangs delays one call a second and not all of them.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Keeps the newer of two values. ARGV: as-of in milliseconds, "as-of|value", time to live in milliseconds.
+const PUT_NEWER: &str = r"
+local old = redis.call('GET', KEYS[1])
+if old then
+  local as_of = tonumber(string.match(old, '^(%d+)|'))
+  if as_of and as_of > tonumber(ARGV[1]) then return 0 end
+end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+";
+
+#[derive(Clone, Debug)]
+pub struct RedisConfig {
+    pub url: String,
+    /// Set before every key: programs that share a Redis.
+    pub prefix: String,
+    pub connections: usize,
+}
+
+/// REDIS_URL is of no use. The URL is not repeated: it may hold a password.
+#[derive(Debug, thiserror::Error)]
+#[error("REDIS_URL is not a Redis URL: it should look like redis://127.0.0.1:6379/0")]
+pub struct RedisError;
+
+/// A shared handle.
+#[derive(Clone)]
+pub struct Redis {
+    pool: Pool,
+    prefix: Arc<str>,
+    put_newer: Arc<Script>,
+    outage: Arc<Mutex<Outage>>,
+}
+
+#[derive(Default)]
+struct Outage {
+    since: Option<Instant>,
+    pause_until: Option<Instant>,
+}
+
+impl Redis {
+    /// Connects lazily: a Redis that is away at the start is no reason to wait.
+    ///
+    /// # Errors
+    /// The URL cannot be read.
+    pub fn new(config: &RedisConfig) -> Result<Self, RedisError> {
+        let mut pool = Config::from_url(&config.url);
+        pool.pool = Some(PoolConfig::new(config.connections));
+        Ok(Self {
+            pool: pool.create_pool(Some(Runtime::Tokio1)).map_err(|_| RedisError)?,
+            prefix: config.prefix.as_str().into(),
+            put_newer: Arc::new(Script::new(PUT_NEWER)),
+            outage: Arc::default(),
+        })
+    }
+
+    pub(super) async fn get(&self, key: &str) -> Option<String> {
+        let key = format!("{}{key}", self.prefix);
+        let stored: Option<String> = self
+            .bounded(async {
+                let mut connection = self.pool.get().await?;
+                Ok(connection.get(key).await?)
+            })
+            .await?;
+        stored?.split_once('|').map(|(_, value)| value.to_owned())
+    }
+
+    pub(super) async fn put_newer(&self, key: &str, value: &str, as_of_ms: i64, ttl: Duration) {
+        let key = format!("{}{key}", self.prefix);
+        self.bounded(async {
+            let mut connection = self.pool.get().await?;
+            let mut call = self.put_newer.prepare_invoke();
+            call.key(key).arg(as_of_ms).arg(format!("{as_of_ms}|{value}"));
+            call.arg(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
+            let _: i64 = call.invoke_async(&mut connection).await?;
+            Ok(())
+        })
+        .await;
+    }
+
+    /// Whether Redis answers.
+    ///
+    /// # Errors
+    /// In words, for the health page.
+    pub async fn ping(&self) -> Result<(), String> {
+        let ping = async {
+            let mut connection = self.pool.get().await?;
+            let _: String = deadpool_redis::redis::cmd("PING").query_async(&mut connection).await?;
+            Ok::<(), Failure>(())
+        };
+        match tokio::time::timeout(TIMEOUT, ping).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(err)) => Err(err.to_string()),
+            Err(_) => Err(format!("no answer within {TIMEOUT:?}")),
+        }
+    }
+
+    /// Runs a call unless Redis is known to be away, and notes how it went.
+    async fn bounded<T>(&self, call: impl Future<Output = Result<T, Failure>>) -> Option<T> {
+        if self.lock().pause_until.is_some_and(|until| Instant::now() < until) {
+            return None;
+        }
+        let failure = match tokio::time::timeout(TIMEOUT, call).await {
+            Ok(Ok(value)) => {
+                self.answered();
+                return Some(value);
+            }
+            Ok(Err(failure)) => failure.to_string(),
+            Err(_) => format!("no answer within {TIMEOUT:?}"),
+        };
+        self.failed(&failure);
+        None
+    }
+
+    fn answered(&self) {
+        let mut outage = self.lock();
+        outage.pause_until = None;
+        if let Some(since) = outage.since.take() {
+            tracing::info!(outage_s = since.elapsed().as_secs(), "Redis answers again");
+        }
+    }
+
+    fn failed(&self, why: &str) {
+        let mut outage = self.lock();
+        outage.pause_until = Some(Instant::now() + PAUSE);
+        if outage.since.is_none() {
+            outage.since = Some(Instant::now());
+            tracing::warn!(why, "Redis does not answer: going on with memory and Telegram alone");
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Outage> {
+        self.outage.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+/// Its texts name no URL.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("no connection: {0}")]
+    Pool(#[from] deadpool_redis::PoolError),
+    #[error("{0}")]
+    Command(#[from] deadpool_redis::redis::RedisError),
+}

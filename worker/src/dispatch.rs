@@ -1,0 +1,222 @@
+//! The one match from events to handlers, and the one from failures to what becomes of an update.
+
+use std::time::Duration;
+
+use shared::{
+    envelope::{Envelope, Kind},
+    ids::{BotId, ChatId},
+};
+use tracing::Instrument as _;
+
+use crate::{
+    enforce::Enforcer,
+    event::{Command, Event, MessagePosted, Reader, Task},
+    fence::Fence,
+    groups::Groups,
+    handlers::{
+        HandlerError,
+        button::{self, Bench},
+        help, member,
+        message::{self, Court, Posted},
+        protect::{self, Desk},
+        status,
+        tasks::{self, Review},
+    },
+    intake::{Handle, Job, settle::Disposition},
+    membership::Membership,
+    metrics::HandlerMetrics,
+    store::{Store, epochs::Epoch, error::StoreError},
+    telegram::{Telegram, error::Error},
+};
+
+/// Everything handlers may be given.
+pub(crate) struct Dispatch {
+    pub bot: BotId,
+    pub reader: Reader,
+    pub groups: Groups,
+    pub membership: Membership,
+    pub enforcer: Enforcer,
+    pub store: Store,
+    pub telegram: Telegram,
+    pub metrics: HandlerMetrics,
+}
+
+/// A token that Telegram refuses is mended by an operator, not by asking again soon.
+const TOKEN_DEAD_WAIT: Duration = Duration::from_secs(60);
+
+impl Handle for Dispatch {
+    async fn handle(&self, fence: &Fence, jobs: &[&Job]) -> Vec<Disposition> {
+        let events: Vec<Result<Event, _>> = jobs.iter().map(|job| self.reader.read(&job.envelope)).collect();
+        let mut dispositions = Vec::with_capacity(jobs.len());
+        while dispositions.len() < jobs.len() {
+            let at = dispositions.len();
+            let messages: Vec<Posted<'_>> = events[at..]
+                .iter()
+                .zip(&jobs[at..])
+                .map_while(|(event, job)| match event {
+                    Ok(Event::Message(message)) => Some(Posted { message, update: update_key(&job.envelope) }),
+                    _ => None,
+                })
+                .collect();
+            if messages.is_empty() {
+                dispositions.push(match &events[at] {
+                    Err(unreadable) => Disposition::Reject(unreadable.to_string()),
+                    Ok(event) => self.single(fence, jobs[at], event).await,
+                });
+            } else {
+                let count = messages.len();
+                let outcome = self.messages(fence, &jobs[at..at + count], &messages).await;
+                // What was done of a batch is found again in the ledger, so the whole of it may be repeated.
+                let disposition = self.settled("message", outcome);
+                dispositions.extend(std::iter::repeat_n(disposition, count));
+            }
+        }
+        dispositions
+    }
+}
+
+impl Dispatch {
+    async fn single(&self, fence: &Fence, job: &Job, event: &Event) -> Disposition {
+        let (name, outcome) = match event {
+            Event::Message(_) => ("message", Ok(())),
+            Event::Ignored(why) => {
+                tracing::debug!(parent: &job.span, why, "nothing to do");
+                ("ignored", Ok(()))
+            }
+            Event::Press(press) => {
+                let bench = self.bench();
+                let pressed = button::on_press(&bench, fence, press, age(&job.envelope));
+                let outcome = pressed.instrument(job.span.clone()).await;
+                self.metrics.verified("press", &job.envelope);
+                ("button", outcome)
+            }
+            Event::Member(change) => {
+                let changed = member::on_change(&self.groups, &self.membership, &self.enforcer, &self.store, change);
+                ("member", changed.instrument(job.span.clone()).await)
+            }
+            Event::Task(task) => {
+                let Kind::Task { id, .. } = job.envelope.kind else { return Disposition::Done };
+                ("task", self.task(fence, job, id, task).instrument(job.span.clone()).await)
+            }
+        };
+        self.settled(name, outcome)
+    }
+
+    async fn messages(&self, fence: &Fence, jobs: &[&Job], messages: &[Posted<'_>]) -> Result<(), HandlerError> {
+        let Self { groups, membership, store, telegram, .. } = self;
+        let court = Court { groups, membership, store, telegram };
+        let fates = message::on_messages(&court, &self.enforcer, fence, messages).await?;
+        for ((posted, fate), job) in messages.iter().zip(fates).zip(jobs) {
+            self.metrics.verified(fate.label(), &job.envelope);
+            if let (true, Some(command)) = (fate.stands(), &posted.message.command) {
+                self.command(fence, posted.message, command).instrument(job.span.clone()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn command(&self, fence: &Fence, message: &MessagePosted, command: &Command) -> Result<(), HandlerError> {
+        let Self { bot, groups, enforcer, store, telegram, .. } = self;
+        let desk = Desk { bot: *bot, groups, enforcer, store, telegram };
+        match command.name.as_str() {
+            "protect" => protect::on_protect(&desk, fence, message, &command.args).await,
+            "unprotect" => protect::on_unprotect(&desk, fence, message, &command.args).await,
+            "status" => status::on_status(*bot, groups, enforcer, store, telegram, fence, message).await,
+            "start" | "help" => help::on_help(enforcer, fence, message).await,
+            _ => Ok(()),
+        }
+    }
+
+    fn bench(&self) -> Bench<'_> {
+        let Self { groups, membership, enforcer, store, telegram, .. } = self;
+        Bench { groups, membership, enforcer, store, telegram }
+    }
+
+    /// A task's row goes only when the task is done: until then its shard's owner publishes it again.
+    async fn task(&self, fence: &Fence, job: &Job, id: i64, task: &Task) -> Result<(), HandlerError> {
+        let Some(row) = self.store.task(id).await? else { return Ok(()) };
+        let chat = ChatId(job.envelope.routing.0);
+        let Self { groups, membership, enforcer, store, telegram, .. } = self;
+        match task {
+            Task::Judge { user, bulk } => {
+                let review = Review { groups, membership, enforcer, store, telegram };
+                review.judge(fence, chat, *user, *bulk).await?;
+            }
+            Task::Warn => enforcer.warn_together(fence, chat).await?,
+            Task::Unwarn { warning } => tasks::unwarn(enforcer, store, fence, *warning).await?,
+            Task::Tidy { messages } => enforcer.remove(fence, chat, messages).await?,
+            Task::Say { text, topic, tidy } => {
+                enforcer.say(fence, chat, text.clone(), *topic, tidy).await?;
+            }
+            Task::Progress { message, total } => {
+                tasks::progress(enforcer, store, telegram, fence, chat, *message, *total).await?;
+            }
+        }
+        self.store.finish_task(fence.into(), id, row.version).await?;
+        Ok(())
+    }
+
+    fn settled(&self, handler: &'static str, outcome: Result<(), HandlerError>) -> Disposition {
+        let Err(err) = outcome else { return Disposition::Done };
+        let disposition = disposition(&err);
+        self.metrics.failed(handler, &err);
+        match &disposition {
+            Disposition::Abandon => {
+                tracing::debug!(handler, error = &err as &dyn std::error::Error, "left for the shard's next owner")
+            }
+            _ => tracing::warn!(handler, error = &err as &dyn std::error::Error, "not finished; trying again"),
+        }
+        disposition
+    }
+}
+
+/// A dependency that is down is not the update's fault. What is nobody's known fault counts against the update, so that it cannot stop
+/// its chat for ever.
+fn disposition(err: &HandlerError) -> Disposition {
+    match err {
+        HandlerError::Fenced(_) | HandlerError::Store(StoreError::Fenced) => Disposition::Abandon,
+        HandlerError::Store(StoreError::Unavailable(_)) => Disposition::Wait(None),
+        HandlerError::Store(err @ (StoreError::BadRow { .. } | StoreError::Query(_))) => Disposition::Fail(chain(err)),
+        HandlerError::Telegram(Error::FloodWait { retry_after }) => Disposition::Wait(Some(*retry_after)),
+        HandlerError::Telegram(Error::Unavailable(_) | Error::OutcomeUnknown(_)) => Disposition::Wait(None),
+        HandlerError::Telegram(Error::TokenDead { .. }) => Disposition::Wait(Some(TOKEN_DEAD_WAIT)),
+        HandlerError::Telegram(
+            err @ (Error::Migrated { .. }
+            | Error::ChatInaccessible { .. }
+            | Error::MissingRight { .. }
+            | Error::CannotWrite { .. }
+            | Error::TopicGone
+            | Error::OnlySupergroups
+            | Error::UserUnknown
+            | Error::UserIsAdmin
+            | Error::UserUnreachable
+            | Error::MessageGone
+            | Error::MessageStays
+            | Error::NotModified
+            | Error::QueryTooOld
+            | Error::RequestSettled
+            | Error::Other { .. }),
+        ) => Disposition::Fail(chain(err)),
+    }
+}
+
+fn chain(err: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(err.source(), |err| err.source());
+    causes.fold(err.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// What an update's effects are marked with.
+fn update_key(envelope: &Envelope) -> String {
+    shared::subject::message_id(envelope.bot, &envelope.kind)
+}
+
+fn age(envelope: &Envelope) -> Duration {
+    let ms = shared::clock::now_ms() - envelope.received_ms;
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
+impl From<&Fence> for Epoch {
+    fn from(fence: &Fence) -> Self {
+        Self { shard: fence.shard, number: fence.epoch }
+    }
+}

@@ -1,0 +1,274 @@
+//! Decision -> calls, in this order: delete; one transaction that records mute, warning and mark; mute; warn; close the rows on
+//! Telegram's yes. Whoever comes after a crash finds in the rows how far it came.
+
+mod release;
+mod warn;
+
+use std::time::Duration;
+
+use rand::Rng as _;
+use shared::ids::{ChatId, MessageId, UserId};
+
+use crate::{
+    event::Task,
+    fence::Fence,
+    groups::{Groups, Rules},
+    handlers::HandlerError,
+    membership::Membership,
+    policy::{Answer, Missing, Sentence, Standing, judge},
+    store::{
+        Store,
+        effects::{EffectMark, NewMute, NewWarning, Offence, Recorded},
+        mutes::{Mute, MuteState},
+        tasks::NewTask,
+    },
+    telegram::{
+        Telegram, budget::Priority, error::Error, message::Outgoing, permissions::Permissions, sending::Occasion,
+    },
+    timers::Bell,
+};
+
+pub(crate) use release::Released;
+
+/// Acts on people and messages. Checks the fence before every effect.
+#[derive(Clone)]
+pub(crate) struct Enforcer {
+    store: Store,
+    telegram: Telegram,
+    groups: Groups,
+    membership: Membership,
+    bell: Bell,
+}
+
+/// One person's offence in a batch of messages.
+#[derive(Clone, Debug)]
+pub(crate) struct Offender {
+    pub user: UserId,
+    pub name: String,
+    pub messages: Vec<MessageId>,
+    pub topic: Option<i64>,
+    pub sentence: Sentence,
+    pub missing: Vec<Missing>,
+    /// The open record of an earlier mute that somebody has lifted: closed before this one is written.
+    pub lifted: Option<i64>,
+    /// Names the update, so that its effects are not begun twice.
+    pub mark: String,
+}
+
+/// Under 30 s Telegram takes an end for "never" (Bot API, restrictChatMember), and a call may take 20 s to arrive.
+const SHORTEST_MUTE_S: i64 = 60;
+
+/// How long a command and its reply stay (product.md 5).
+const TIDY_AFTER: Duration = Duration::from_secs(60);
+
+impl Enforcer {
+    pub(crate) fn new(store: Store, telegram: Telegram, groups: Groups, membership: Membership, bell: Bell) -> Self {
+        Self { store, telegram, groups, membership, bell }
+    }
+
+    pub(crate) fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
+    /// Deletes what was written, mutes and warns who wrote it.
+    ///
+    /// # Errors
+    /// Something is away, or the shard is not ours any more. Repeating goes on where this stopped.
+    pub(crate) async fn punish(
+        &self,
+        fence: &Fence,
+        group: ChatId,
+        rules: &Rules,
+        offenders: &[Offender],
+        channel_posts: &[MessageId],
+    ) -> Result<(), HandlerError> {
+        let messages: Vec<MessageId> =
+            offenders.iter().flat_map(|offender| &offender.messages).chain(channel_posts).copied().collect();
+        self.delete(fence, group, &messages).await?;
+
+        let (offences, tasks) = self.offences(group, rules, offenders);
+        if offences.is_empty() {
+            return Ok(());
+        }
+        for lifted in offenders.iter().filter_map(|offender| offender.lifted) {
+            self.close(fence, lifted, "lifted by a person").await?;
+        }
+        let now_ms = shared::clock::now_ms();
+        let recorded = self.store.record_offences(fence.into(), group, &offences, &tasks, now_ms).await?;
+        for Recorded { mute, .. } in &recorded {
+            if let Some(mute) = mute.as_ref().filter(|mute| mute.state == MuteState::Pending) {
+                self.mute(fence, rules, mute).await?;
+            }
+        }
+        self.warn_each(fence, group, rules).await
+    }
+
+    async fn delete(&self, fence: &Fence, group: ChatId, messages: &[MessageId]) -> Result<(), HandlerError> {
+        fence.check()?;
+        match self.telegram.delete(group, messages, Priority::P0).await {
+            Ok(left) if left.is_empty() => Ok(()),
+            Ok(left) => {
+                tracing::info!(chat.id = group.0, count = left.len(), "messages that cannot be deleted any more");
+                Ok(())
+            }
+            Err(err) if is_refusal(&err) => {
+                tracing::warn!(chat.id = group.0, error = &err as &dyn std::error::Error, "may not delete here");
+                Ok(())
+            }
+            Err(err) => Err(err.into()),
+        }
+    }
+
+    /// The rows to write, and a later look at every mute: a call may land long after its time-out.
+    fn offences(&self, group: ChatId, rules: &Rules, offenders: &[Offender]) -> (Vec<Offence>, Vec<NewTask>) {
+        let until_s = shared::clock::now_s() + i64::try_from(rules.settings.mute_for.as_secs()).unwrap_or(i64::MAX);
+        let told = offenders.iter().filter(|offender| offender.sentence != Sentence::Delete);
+        let offences: Vec<Offence> = told
+            .map(|offender| Offence {
+                user: offender.user,
+                name: offender.name.clone(),
+                mute: (offender.sentence == Sentence::DeleteMuteWarn).then_some(NewMute { until_s, before: None }),
+                warning: Some(NewWarning {
+                    thread: offender.topic,
+                    missing: offender.missing.iter().map(|missing| missing.channel).collect(),
+                }),
+                mark: EffectMark(offender.mark.clone()),
+            })
+            .collect();
+        let muted = offences.iter().filter(|offence| offence.mute.is_some());
+        let tasks = muted.map(|offence| self.look_again(group, offence.user)).collect();
+        (offences, tasks)
+    }
+
+    /// Mutes as the record says, unless the person has subscribed since it was written.
+    pub(crate) async fn mute(&self, fence: &Fence, rules: &Rules, mute: &Mute) -> Result<(), HandlerError> {
+        let mut facts = Vec::new();
+        for channel in rules.channel_ids() {
+            facts.extend(self.membership.recall(mute.user, channel).await);
+        }
+        let subscribed = facts.iter().any(|fact| fact.answer == Answer::Yes);
+        if subscribed && judge(rules.settings.require, &facts) == Standing::Met {
+            self.close(fence, mute.id, "subscribed meanwhile").await?;
+            return self.unwarn(fence, mute.group, mute.user).await;
+        }
+        if mute.until_s - shared::clock::now_s() < SHORTEST_MUTE_S {
+            return self.close(fence, mute.id, "its time was over before it began").await;
+        }
+        fence.check()?;
+        let until = Some(mute.until_s);
+        match self.telegram.restrict(mute.group, mute.user, Permissions::NONE, until, Priority::P0).await {
+            Ok(()) => {
+                let from = [MuteState::Pending];
+                self.store.set_mute_state(fence.into(), mute.id, &from, MuteState::Active, None, &[]).await?;
+                tracing::info!(chat.id = mute.group.0, user.id = mute.user.0, until_s = mute.until_s, "muted");
+                Ok(())
+            }
+            Err(Error::UserIsAdmin) => {
+                self.groups.forget_admins(mute.group).await;
+                self.close(fence, mute.id, "an admin").await?;
+                self.unwarn(fence, mute.group, mute.user).await
+            }
+            Err(err) if is_refusal(&err) => {
+                tracing::warn!(
+                    chat.id = mute.group.0,
+                    user.id = mute.user.0,
+                    error = &err as &dyn std::error::Error,
+                    "may not mute"
+                );
+                self.close(fence, mute.id, err.code()).await
+            }
+            Err(err) => Err(err.into()),
+        }
+    }
+
+    /// Ends a record without touching the person.
+    ///
+    /// # Errors
+    /// The database is away, or the shard is not ours any more.
+    pub(crate) async fn close(&self, fence: &Fence, mute: i64, why: &str) -> Result<(), HandlerError> {
+        let open = [MuteState::Pending, MuteState::Active, MuteState::Releasing];
+        self.store.set_mute_state(fence.into(), mute, &open, MuteState::Closed, Some(why), &[]).await?;
+        Ok(())
+    }
+
+    /// A look at the person 10 to 30 s from now: spread, so that a raid is not followed by a second one of questions.
+    fn look_again(&self, group: ChatId, user: UserId) -> NewTask {
+        let after = Duration::from_secs(rand::rng().random_range(10..=30));
+        task(group, &Task::Judge { user, bulk: false }, after)
+    }
+
+    /// Says something to a group, now or when its budget allows; a command and its reply go again after a minute.
+    ///
+    /// # Errors
+    /// Telegram or the database is away. Repeating may say it twice.
+    pub(crate) async fn say(
+        &self,
+        fence: &Fence,
+        chat: ChatId,
+        text: String,
+        topic: Option<i64>,
+        tidy: &[MessageId],
+    ) -> Result<Option<MessageId>, HandlerError> {
+        fence.check()?;
+        let slot = match self.telegram.send_slot(chat, Occasion::Ordinary, Priority::P0) {
+            Ok(slot) => slot,
+            Err(wait) => {
+                self.later(chat, &Task::Say { text, topic, tidy: tidy.to_vec() }, wait).await?;
+                return Ok(None);
+            }
+        };
+        let message = Outgoing { text, thread: topic, ..Outgoing::default() };
+        let sent = match self.telegram.send(slot, &message).await {
+            Ok(sent) => Some(sent),
+            Err(Error::FloodWait { retry_after }) => {
+                self.later(chat, &Task::Say { text: message.text, topic, tidy: tidy.to_vec() }, retry_after).await?;
+                return Ok(None);
+            }
+            Err(err @ (Error::OutcomeUnknown(_) | Error::Unavailable(_))) => return Err(err.into()),
+            Err(err) => {
+                tracing::warn!(chat.id = chat.0, error = &err as &dyn std::error::Error, "a reply could not be sent");
+                None
+            }
+        };
+        let served: Vec<MessageId> = tidy.iter().copied().chain(sent).collect();
+        if !served.is_empty() {
+            self.later(chat, &Task::Tidy { messages: served }, TIDY_AFTER).await?;
+        }
+        Ok(sent)
+    }
+
+    /// Puts a task into the database, to be asked when it is due.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub(crate) async fn later(&self, chat: ChatId, what: &Task, after: Duration) -> Result<(), HandlerError> {
+        let rows = self.store.add_tasks(&[task(chat, what, after)]).await?;
+        self.bell.ring(rows.iter().map(|row| row.shard));
+        Ok(())
+    }
+}
+
+/// A due row for a task.
+pub(crate) fn task(chat: ChatId, what: &Task, after: Duration) -> NewTask {
+    NewTask {
+        chat,
+        key: what.key(),
+        body: serde_json::to_string(what).expect("a task is plain data"),
+        due_ms: shared::clock::now_ms() + i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 2),
+        trace: shared::trace_context::traceparent(),
+    }
+}
+
+/// Telegram will say the same next time: a right is missing, the chat or the person is out of reach.
+fn is_refusal(err: &Error) -> bool {
+    matches!(
+        err,
+        Error::MissingRight { .. }
+            | Error::ChatInaccessible { .. }
+            | Error::CannotWrite { .. }
+            | Error::OnlySupergroups
+            | Error::UserUnknown
+            | Error::UserUnreachable
+            | Error::Other { .. }
+    )
+}

@@ -1,0 +1,84 @@
+//! Lifting what we did, and nothing else.
+
+use crate::{
+    enforce::Enforcer,
+    fence::Fence,
+    handlers::HandlerError,
+    ledger,
+    policy::{self, Muted, Release},
+    store::mutes::{Mute, MuteState},
+    telegram::{budget::Priority, error::Error, permissions::Permissions},
+};
+
+/// How a release went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Released {
+    /// They can write again.
+    Lifted,
+    /// There was nothing of ours to lift any more, and what Telegram showed instead.
+    Closed(Muted),
+    /// Telegram does not say how things stand, so nothing was touched.
+    Unknown,
+}
+
+impl Enforcer {
+    /// Lifts a mute if it is still exactly the one that our record tells of. Whatever else is found was set by a person since, and stays;
+    /// the record is closed.
+    ///
+    /// # Errors
+    /// Telegram or the database is away, or the shard is not ours any more.
+    pub(crate) async fn release(
+        &self,
+        fence: &Fence,
+        mute: &Mute,
+        priority: Priority,
+    ) -> Result<Released, HandlerError> {
+        let member = match self.telegram.member(mute.group, mute.user, priority).await {
+            Ok(member) => member,
+            Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_))) => return Err(err.into()),
+            Err(err) => {
+                tracing::warn!(
+                    chat.id = mute.group.0,
+                    user.id = mute.user.0,
+                    error = &err as &dyn std::error::Error,
+                    "not released: their standing is unknown"
+                );
+                return Ok(Released::Unknown);
+            }
+        };
+        let found = ledger::muted(&member, mute);
+        match policy::release(false, found) {
+            Release::Keep => Ok(Released::Unknown),
+            Release::Close(why) => {
+                self.close(fence, mute.id, why).await?;
+                self.unwarn(fence, mute.group, mute.user).await?;
+                Ok(Released::Closed(found))
+            }
+            Release::Lift => self.lift(fence, mute, priority).await,
+        }
+    }
+
+    async fn lift(&self, fence: &Fence, mute: &Mute, priority: Priority) -> Result<Released, HandlerError> {
+        let open = [MuteState::Pending, MuteState::Active, MuteState::Releasing];
+        let again = [self.look_again(mute.group, mute.user)];
+        self.store.set_mute_state(fence.into(), mute.id, &open, MuteState::Releasing, None, &again).await?;
+        fence.check()?;
+        match self.telegram.restrict(mute.group, mute.user, Permissions::ALL, None, priority).await {
+            Ok(()) => {}
+            Err(err) if super::is_refusal(&err) => {
+                tracing::warn!(
+                    chat.id = mute.group.0,
+                    user.id = mute.user.0,
+                    error = &err as &dyn std::error::Error,
+                    "may not release; the mute ends by itself"
+                );
+                return Ok(Released::Unknown);
+            }
+            Err(err) => return Err(err.into()),
+        }
+        self.close(fence, mute.id, "released").await?;
+        tracing::info!(chat.id = mute.group.0, user.id = mute.user.0, "released");
+        self.unwarn(fence, mute.group, mute.user).await?;
+        Ok(Released::Lifted)
+    }
+}

@@ -1,0 +1,154 @@
+//! What happened, in our words. Telegram's JSON ends here: `read` turns bytes into an [`Event`], and nothing behind it sees an update.
+
+mod read;
+
+use serde::{Deserialize, Serialize};
+use shared::ids::{ChannelId, ChatId, MessageId, UserId};
+
+pub(crate) use read::Reader;
+
+/// One update or task, sorted by who handles it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Event {
+    Message(Box<MessagePosted>),
+    Press(Box<ButtonPressed>),
+    Member(Box<MemberChanged>),
+    Task(Task),
+    /// Nothing for us to do, and why.
+    Ignored(&'static str),
+}
+
+/// A message or post, new or edited. Its text is not kept: nothing may log it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MessagePosted {
+    pub chat: Chat,
+    pub message: MessageId,
+    /// When it was written or last edited, Unix seconds.
+    pub date_s: i64,
+    pub edited: bool,
+    pub author: Author,
+    /// The forum topic to answer in; absent outside topics and in General (telegram.md 4.2).
+    pub topic: Option<i64>,
+    pub command: Option<Command>,
+    /// The channel whose post the replied-to message was forwarded from.
+    pub replied_channel: Option<ChannelId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Chat {
+    pub id: ChatId,
+    pub kind: ChatKind,
+    pub title: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChatKind {
+    Private,
+    Group,
+    Supergroup,
+    Channel,
+    Unknown,
+}
+
+/// Who wrote a message, by what the rule may do to them (telegram.md 4.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Author {
+    Person(Person),
+    /// A person who writes as a channel: there is no user to mute.
+    Channel(ChannelId),
+    /// An admin of this group who hides their name.
+    AnonymousAdmin,
+    /// Never enforced, and why.
+    Exempt(&'static str),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Person {
+    pub id: UserId,
+    /// First and last name, as they chose them: hostile text.
+    pub name: String,
+    pub username: Option<String>,
+}
+
+/// `/name args`, addressed to this bot or to nobody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Command {
+    pub name: String,
+    pub args: String,
+}
+
+/// Somebody pressed a button under a message of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ButtonPressed {
+    pub query: String,
+    pub by: Person,
+    pub chat: ChatId,
+    pub message: MessageId,
+    /// As the client sent it: it can be forged (telegram.md 4.2).
+    pub data: String,
+    /// The people the message mentions, for buttons of the old bot, which carry no name.
+    pub mentioned: Vec<UserId>,
+}
+
+/// Somebody's standing in a chat changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MemberChanged {
+    pub chat: Chat,
+    pub user: Person,
+    pub by: UserId,
+    pub date_s: i64,
+    pub status: Status,
+    /// End of a paid subscription, Unix seconds.
+    pub until_s: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Owner,
+    Admin,
+    Member,
+    Restricted { is_member: bool },
+    Left,
+    Banned,
+}
+
+/// A question one lane asks another, or a timer asks a lane. Late or twice is harmless.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "task", rename_all = "snake_case")]
+pub(crate) enum Task {
+    /// Does what we did to this person still fit what they are? Releases, closes, or leaves things as they are.
+    Judge {
+        user: UserId,
+        /// One of many: behind everything that somebody waits for.
+        #[serde(default)]
+        bulk: bool,
+    },
+    /// Sends the warnings that wait for the group's send budget.
+    Warn,
+    /// Takes away a warning whose time is over.
+    Unwarn { warning: i64 },
+    /// Removes messages that have served: a command and its reply.
+    Tidy { messages: Vec<MessageId> },
+    /// Says what could not be said when it was due because the send budget was spent.
+    Say { text: String, topic: Option<i64>, tidy: Vec<MessageId> },
+    /// Tells how a release of many goes on, by editing the reply that announced it.
+    Progress { message: MessageId, total: i64 },
+}
+
+impl Task {
+    /// Two tasks of one chat with the same key are one: asking twice is no use.
+    pub(crate) fn key(&self) -> String {
+        match self {
+            Self::Judge { user, .. } => format!("judge:{user}"),
+            Self::Warn => "warn".to_owned(),
+            Self::Unwarn { warning } => format!("unwarn:{warning}"),
+            Self::Tidy { messages } => format!("tidy:{}", list(messages)),
+            Self::Say { text, tidy, .. } => format!("say:{}:{text}", list(tidy)),
+            Self::Progress { message, .. } => format!("progress:{message}"),
+        }
+    }
+}
+
+fn list(messages: &[MessageId]) -> String {
+    messages.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,339 @@
+//! Bytes -> Event. Reads only what is acted on, and leniently: an unknown kind is ignored, and content we cannot read never punishes.
+
+use serde::{Deserialize, de::IgnoredAny};
+use shared::{
+    envelope::{Envelope, Kind},
+    ids::{ChannelId, ChatId, MessageId, UserId},
+};
+
+use super::{
+    Author, ButtonPressed, Chat, ChatKind, Command, Event, MemberChanged, MessagePosted, Person, Status, Task,
+};
+
+/// Posts that Telegram copies from the linked channel come from this account (telegram.md 4.1).
+const TELEGRAM: UserId = UserId(777_000);
+
+/// Reads updates for one bot.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader {
+    /// Without the `@`: commands addressed to another bot are not for us.
+    pub username: String,
+}
+
+/// Bytes that are neither an update nor a task. The text of members is not in it: serde names a place and a type.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error("it is not an update of Telegram")]
+    Update(#[source] serde_json::Error),
+    #[error("it is not a task of ours")]
+    Task(#[source] serde_json::Error),
+    #[error("the gateway could not read it")]
+    Marked,
+}
+
+impl Reader {
+    /// # Errors
+    /// The body is not what its envelope says it is.
+    pub(crate) fn read(&self, envelope: &Envelope) -> Result<Event, Unreadable> {
+        match envelope.kind {
+            Kind::Unreadable { .. } => Err(Unreadable::Marked),
+            Kind::Task { .. } => {
+                serde_json::from_slice::<Task>(&envelope.body).map(Event::Task).map_err(Unreadable::Task)
+            }
+            Kind::Update(_) => {
+                serde_json::from_slice(&envelope.body).map(|raw| self.sort(raw)).map_err(Unreadable::Update)
+            }
+        }
+    }
+
+    fn sort(&self, raw: RawUpdate) -> Event {
+        if let Some(message) = raw.message {
+            return self.message(message, false);
+        }
+        if let Some(message) = raw.edited_message {
+            return self.message(message, true);
+        }
+        if let Some(press) = raw.callback_query {
+            return pressed(press);
+        }
+        if let Some(change) = raw.chat_member {
+            return member_changed(change);
+        }
+        Event::Ignored("another kind of update")
+    }
+
+    fn message(&self, raw: RawMessage, edited: bool) -> Event {
+        if !raw.has_content() {
+            return Event::Ignored("a service message");
+        }
+        if edited && raw.location.as_ref().is_some_and(|location| location.live_period.is_some()) {
+            return Event::Ignored("a live location moving");
+        }
+        let author = raw.author();
+        let command = if edited { None } else { raw.text.as_deref().and_then(|text| self.command(text)) };
+        let replied_channel = raw.reply_to_message.as_ref().and_then(|replied| replied.forwarded_channel());
+        Event::Message(Box::new(MessagePosted {
+            message: raw.message_id,
+            date_s: raw.edit_date.unwrap_or(raw.date),
+            edited,
+            author,
+            topic: raw.message_thread_id.filter(|_| raw.is_topic_message),
+            command,
+            replied_channel,
+            chat: raw.chat.into(),
+        }))
+    }
+
+    fn command(&self, text: &str) -> Option<Command> {
+        let text = text.strip_prefix('/')?;
+        let (word, args) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let (name, bot) = word.split_once('@').unwrap_or((word, ""));
+        let ours = bot.is_empty() || bot.eq_ignore_ascii_case(&self.username);
+        let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        (ours && plain).then(|| Command { name: name.to_ascii_lowercase(), args: args.trim().to_owned() })
+    }
+}
+
+fn pressed(raw: RawPress) -> Event {
+    let (Some(message), Some(data)) = (raw.message, raw.data) else {
+        return Event::Ignored("a press of something that is not ours");
+    };
+    let mentioned = message.entities.iter().flatten().filter_map(|e| e.user.as_ref()).map(|user| user.id).collect();
+    Event::Press(Box::new(ButtonPressed {
+        query: raw.id,
+        by: raw.from.into(),
+        chat: message.chat.id,
+        message: message.message_id,
+        data,
+        mentioned,
+    }))
+}
+
+fn member_changed(raw: RawMemberChange) -> Event {
+    let Some(status) = raw.new_chat_member.status() else {
+        return Event::Ignored("a membership of an unknown kind");
+    };
+    if raw.new_chat_member.user.is_bot {
+        return Event::Ignored("a membership of a bot");
+    }
+    Event::Member(Box::new(MemberChanged {
+        chat: raw.chat.into(),
+        user: raw.new_chat_member.user.into(),
+        by: raw.from.id,
+        date_s: raw.date,
+        status,
+        until_s: raw.new_chat_member.until_date.filter(|&until| until > 0),
+    }))
+}
+
+#[derive(Deserialize)]
+struct RawUpdate {
+    message: Option<RawMessage>,
+    edited_message: Option<RawMessage>,
+    callback_query: Option<RawPress>,
+    chat_member: Option<RawMemberChange>,
+}
+
+#[derive(Deserialize)]
+struct RawMessage {
+    message_id: MessageId,
+    date: i64,
+    edit_date: Option<i64>,
+    chat: RawChat,
+    from: Option<RawUser>,
+    sender_chat: Option<RawChat>,
+    message_thread_id: Option<i64>,
+    #[serde(default)]
+    is_topic_message: bool,
+    #[serde(default)]
+    is_automatic_forward: bool,
+    reply_to_message: Option<Box<RawReplied>>,
+    text: Option<String>,
+    location: Option<RawLocation>,
+    // What else a person can post, by whether it is there. A message with none of it is a service message, or of a kind newer than this
+    // program: left alone.
+    caption: Option<IgnoredAny>,
+    rich_message: Option<IgnoredAny>,
+    animation: Option<IgnoredAny>,
+    audio: Option<IgnoredAny>,
+    document: Option<IgnoredAny>,
+    live_photo: Option<IgnoredAny>,
+    paid_media: Option<IgnoredAny>,
+    photo: Option<IgnoredAny>,
+    sticker: Option<IgnoredAny>,
+    story: Option<IgnoredAny>,
+    video: Option<IgnoredAny>,
+    video_note: Option<IgnoredAny>,
+    voice: Option<IgnoredAny>,
+    checklist: Option<IgnoredAny>,
+    contact: Option<IgnoredAny>,
+    dice: Option<IgnoredAny>,
+    game: Option<IgnoredAny>,
+    poll: Option<IgnoredAny>,
+    venue: Option<IgnoredAny>,
+}
+
+impl RawMessage {
+    fn has_content(&self) -> bool {
+        let posted = [
+            &self.caption,
+            &self.rich_message,
+            &self.animation,
+            &self.audio,
+            &self.document,
+            &self.live_photo,
+            &self.paid_media,
+            &self.photo,
+            &self.sticker,
+            &self.story,
+            &self.video,
+            &self.video_note,
+            &self.voice,
+            &self.checklist,
+            &self.contact,
+            &self.dice,
+            &self.game,
+            &self.poll,
+            &self.venue,
+        ];
+        self.text.is_some() || self.location.is_some() || posted.iter().any(|field| field.is_some())
+    }
+
+    fn author(&self) -> Author {
+        if self.is_automatic_forward {
+            return Author::Exempt("a post of the linked channel");
+        }
+        if let Some(sender) = &self.sender_chat {
+            return if sender.id == self.chat.id {
+                Author::AnonymousAdmin
+            } else {
+                Author::Channel(ChannelId(sender.id.0))
+            };
+        }
+        match &self.from {
+            Some(user) if user.is_bot => Author::Exempt("a bot"),
+            Some(user) if user.id == TELEGRAM => Author::Exempt("Telegram itself"),
+            Some(user) => Author::Person(user.clone().into()),
+            None => Author::Exempt("nobody we can name"),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct RawReplied {
+    forward_origin: Option<RawOrigin>,
+}
+
+impl RawReplied {
+    fn forwarded_channel(&self) -> Option<ChannelId> {
+        let origin = self.forward_origin.as_ref().filter(|origin| origin.kind == "channel")?;
+        origin.chat.as_ref().map(|chat| ChannelId(chat.id.0))
+    }
+}
+
+#[derive(Deserialize)]
+struct RawOrigin {
+    #[serde(rename = "type")]
+    kind: String,
+    chat: Option<RawChat>,
+}
+
+#[derive(Deserialize)]
+struct RawLocation {
+    live_period: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct RawChat {
+    id: ChatId,
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    title: String,
+}
+
+impl From<RawChat> for Chat {
+    fn from(raw: RawChat) -> Self {
+        let kind = match raw.kind.as_str() {
+            "private" => ChatKind::Private,
+            "group" => ChatKind::Group,
+            "supergroup" => ChatKind::Supergroup,
+            "channel" => ChatKind::Channel,
+            _ => ChatKind::Unknown,
+        };
+        Self { id: raw.id, kind, title: raw.title }
+    }
+}
+
+#[derive(Clone, Deserialize)]
+struct RawUser {
+    id: UserId,
+    #[serde(default)]
+    is_bot: bool,
+    #[serde(default)]
+    first_name: String,
+    last_name: Option<String>,
+    username: Option<String>,
+}
+
+impl From<RawUser> for Person {
+    fn from(raw: RawUser) -> Self {
+        let name = match raw.last_name {
+            Some(last) => format!("{} {last}", raw.first_name),
+            None => raw.first_name,
+        };
+        Self { id: raw.id, name, username: raw.username }
+    }
+}
+
+#[derive(Deserialize)]
+struct RawPress {
+    id: String,
+    from: RawUser,
+    message: Option<RawPressed>,
+    data: Option<String>,
+}
+
+/// A message, or the shell of one that is no longer accessible.
+#[derive(Deserialize)]
+struct RawPressed {
+    chat: RawChat,
+    message_id: MessageId,
+    entities: Option<Vec<RawEntity>>,
+}
+
+#[derive(Deserialize)]
+struct RawEntity {
+    user: Option<RawUser>,
+}
+
+#[derive(Deserialize)]
+struct RawMemberChange {
+    chat: RawChat,
+    from: RawUser,
+    date: i64,
+    new_chat_member: RawMember,
+}
+
+#[derive(Deserialize)]
+struct RawMember {
+    status: String,
+    user: RawUser,
+    #[serde(default)]
+    is_member: bool,
+    until_date: Option<i64>,
+}
+
+impl RawMember {
+    fn status(&self) -> Option<Status> {
+        Some(match self.status.as_str() {
+            "creator" => Status::Owner,
+            "administrator" => Status::Admin,
+            "member" => Status::Member,
+            "restricted" => Status::Restricted { is_member: self.is_member },
+            "left" => Status::Left,
+            "kicked" => Status::Banned,
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,153 @@
+//! What a group demands: its rules, cached in memory, and who its admins are.
+
+mod settings;
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use moka::future::Cache as Memory;
+use shared::ids::{ChannelId, ChatId, UserId};
+
+pub(crate) use settings::{ChannelPosts, Mode, Settings};
+
+use crate::{
+    store::{Store, error::StoreError, groups::GroupRow},
+    telegram::{Telegram, budget::Priority, error::Error},
+};
+
+/// Rules are read again after this long. Changes made through the bot drop them at once.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// Without the database, rules that are this old are still better than none (architecture.md 5).
+const STALE: Duration = Duration::from_secs(3600);
+
+/// An admin who was just appointed is found by the look at the member itself; one who was dismissed is spared for this long.
+const ADMINS: Duration = Duration::from_secs(600);
+
+/// Groups remembered at once.
+const CAPACITY: u64 = 200_000;
+
+/// What an enforcing group demands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rules {
+    pub title: String,
+    pub channels: Vec<Channel>,
+    pub settings: Settings,
+    /// Users and channels that may write without subscribing.
+    pub allowed: HashSet<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Channel {
+    pub id: ChannelId,
+    /// As its owner chose it: hostile text.
+    pub title: String,
+    pub username: Option<String>,
+    pub invite_link: Option<String>,
+}
+
+impl Channel {
+    /// Where to join it. None: a private channel whose link is not known.
+    pub(crate) fn link(&self) -> Option<String> {
+        self.username.as_ref().map(|name| format!("https://t.me/{name}")).or_else(|| self.invite_link.clone())
+    }
+}
+
+impl Rules {
+    pub(crate) fn channel_ids(&self) -> impl Iterator<Item = ChannelId> {
+        self.channels.iter().map(|channel| channel.id)
+    }
+
+    fn of(row: GroupRow) -> Option<Self> {
+        if !row.enabled || row.channels.is_empty() {
+            return None;
+        }
+        let channels = row.channels.into_iter().map(|channel| Channel {
+            id: channel.channel,
+            title: channel.title,
+            username: channel.username,
+            invite_link: channel.invite_link,
+        });
+        Some(Self {
+            channels: channels.collect(),
+            settings: Settings::read(row.group, &row.params),
+            title: row.title,
+            allowed: row.allowed.into_iter().collect(),
+        })
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Groups {
+    store: Store,
+    telegram: Telegram,
+    rules: Memory<ChatId, Known>,
+    admins: Memory<ChatId, Arc<HashSet<UserId>>>,
+}
+
+/// Rules as they were read; None is a group that is not protected.
+#[derive(Clone)]
+struct Known {
+    rules: Option<Arc<Rules>>,
+    read_at: tokio::time::Instant,
+}
+
+impl Groups {
+    pub(crate) fn new(store: Store, telegram: Telegram) -> Self {
+        Self {
+            store,
+            telegram,
+            rules: Memory::builder().max_capacity(CAPACITY).time_to_live(STALE).build(),
+            admins: Memory::builder().max_capacity(CAPACITY).time_to_live(ADMINS).build(),
+        }
+    }
+
+    /// The rules of a group, or none if it is not protected.
+    ///
+    /// # Errors
+    /// The database is away and nothing is remembered, or the row cannot be read.
+    pub(crate) async fn rules(&self, group: ChatId) -> Result<Option<Arc<Rules>>, StoreError> {
+        let known = self.rules.get(&group).await;
+        if let Some(known) = &known
+            && known.read_at.elapsed() < FRESH
+        {
+            return Ok(known.rules.clone());
+        }
+        let read_at = tokio::time::Instant::now();
+        match (self.store.group(group).await, known) {
+            (Ok(row), _) => {
+                let rules = row.and_then(Rules::of).map(Arc::new);
+                self.rules.insert(group, Known { rules: rules.clone(), read_at }).await;
+                Ok(rules)
+            }
+            (Err(StoreError::Unavailable(err)), Some(known)) => {
+                tracing::warn!(chat.id = group.0, error = &err as &dyn std::error::Error, "using rules read earlier");
+                Ok(known.rules)
+            }
+            (Err(err), _) => Err(err),
+        }
+    }
+
+    /// Drops what is remembered of a group's rules: they have changed.
+    pub(crate) async fn forget(&self, group: ChatId) {
+        self.rules.invalidate(&group).await;
+    }
+
+    /// The people among the group's admins. Other bots are left out.
+    ///
+    /// # Errors
+    /// Telegram does not say.
+    pub(crate) async fn admins(&self, group: ChatId) -> Result<Arc<HashSet<UserId>>, Error> {
+        if let Some(admins) = self.admins.get(&group).await {
+            return Ok(admins);
+        }
+        let listed = self.telegram.admins(group, Priority::P0).await?;
+        let admins: Arc<HashSet<UserId>> = Arc::new(listed.into_iter().map(|(user, _)| user).collect());
+        self.admins.insert(group, Arc::clone(&admins)).await;
+        Ok(admins)
+    }
+
+    /// Drops the remembered list of admins: one was appointed or dismissed.
+    pub(crate) async fn forget_admins(&self, group: ChatId) {
+        self.admins.invalidate(&group).await;
+    }
+}

@@ -1,0 +1,22 @@
+//! One file a feature. A handler gathers facts, decides, acts; it names just what it uses, knows no other handler, and is safe to run twice.
+
+pub(crate) mod button;
+pub(crate) mod help;
+pub(crate) mod member;
+pub(crate) mod message;
+pub(crate) mod protect;
+pub(crate) mod status;
+pub(crate) mod tasks;
+
+use crate::{fence, store::error::StoreError, telegram};
+
+/// Why a handler did not finish. What a person should hear is a reply, not an error.
+#[derive(Debug, thiserror::Error)]
+pub enum HandlerError {
+    #[error("the database did not do its part")]
+    Store(#[from] StoreError),
+    #[error("Telegram did not do its part")]
+    Telegram(#[from] telegram::error::Error),
+    #[error(transparent)]
+    Fenced(#[from] fence::Broken),
+}

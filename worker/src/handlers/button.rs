@@ -1,0 +1,102 @@
+//! "I have joined": asks Telegram anew, and releases who is found to be subscribed.
+//!
+//! The button names whom it is for, but the data can be forged and anybody can press: a press is judged on the presser's own record. The
+//! answer is an alert in every case.
+
+use std::time::Duration;
+
+use shared::ids::ChatId;
+use tokio::time::Instant;
+
+use super::HandlerError;
+use crate::{
+    enforce::{Enforcer, Released},
+    event::ButtonPressed,
+    fence::Fence,
+    groups::Groups,
+    membership::{Freshness, Membership},
+    policy::{self, Muted, Standing},
+    store::{Store, mutes::Mute},
+    telegram::{Telegram, budget::Priority, replies::MemberStatus},
+    texts::{PressedFor, alert},
+};
+
+/// What a press is judged with.
+pub(crate) struct Bench<'a> {
+    pub groups: &'a Groups,
+    pub membership: &'a Membership,
+    pub enforcer: &'a Enforcer,
+    pub store: &'a Store,
+    pub telegram: &'a Telegram,
+}
+
+/// Handles a press that reached us `age` ago.
+///
+/// # Errors
+/// Something it needs is away; the presser is told to try again, and the release is tried again without them.
+pub(crate) async fn on_press(
+    bench: &Bench<'_>,
+    fence: &Fence,
+    press: &ButtonPressed,
+    age: Duration,
+) -> Result<(), HandlerError> {
+    let received = Instant::now().checked_sub(age).unwrap_or_else(Instant::now);
+    let outcome = bench.judge(fence, press).await;
+    let text = match &outcome {
+        Ok(text) => text.as_str(),
+        Err(HandlerError::Fenced(_)) => return outcome.map(drop),
+        Err(_) => alert::UNKNOWN,
+    };
+    if let Err(err) = bench.telegram.answer(&press.query, Some(text), true, received).await {
+        tracing::info!(error = &err as &dyn std::error::Error, "a press could not be answered");
+    }
+    outcome.map(drop)
+}
+
+impl Bench<'_> {
+    async fn judge(&self, fence: &Fence, press: &ButtonPressed) -> Result<String, HandlerError> {
+        let Some(whom) = PressedFor::read(&press.data) else { return Ok(alert::OLD_BUTTON.to_owned()) };
+        let user = press.by.id;
+        let own = match whom {
+            PressedFor::Person(person) => person == user,
+            PressedFor::Anybody => true,
+            PressedFor::Mentioned => press.mentioned.contains(&user),
+        };
+        let open = self.store.open_mutes(press.chat, &[user]).await?.into_iter().next();
+        if !own && open.is_none() {
+            return Ok(alert::NOT_FOR_YOU.to_owned());
+        }
+        let Some(rules) = self.groups.rules(press.chat).await? else {
+            return self.free(fence, press, open).await;
+        };
+        let facts = self.membership.facts(user, rules.channel_ids(), Freshness::Anew, Priority::P0).await;
+        match policy::judge(rules.settings.require, &facts) {
+            Standing::Met => self.free(fence, press, open).await,
+            Standing::Missing(_) if rules.allowed.contains(&user.0) => self.free(fence, press, open).await,
+            Standing::Missing(missing) => Ok(alert::missing(&rules, &missing)),
+            Standing::Unknown => Ok(alert::UNKNOWN.to_owned()),
+        }
+    }
+
+    /// They are no offender: whatever of ours keeps them from writing goes.
+    async fn free(&self, fence: &Fence, press: &ButtonPressed, open: Option<Mute>) -> Result<String, HandlerError> {
+        let Some(mute) = open else {
+            self.enforcer.unwarn(fence, press.chat, press.by.id).await?;
+            return Ok(self.without_record(press.chat, press).await.to_owned());
+        };
+        let text = match self.enforcer.release(fence, &mute, Priority::P0).await? {
+            Released::Lifted | Released::Closed(Muted::Free | Muted::Admin) => alert::VERIFIED,
+            Released::Closed(_) => alert::DECIDED_BY_ADMIN,
+            Released::Unknown => alert::UNKNOWN,
+        };
+        Ok(text.to_owned())
+    }
+
+    /// We hold nothing against them; a person may.
+    async fn without_record(&self, group: ChatId, press: &ButtonPressed) -> &'static str {
+        match self.telegram.member(group, press.by.id, Priority::P0).await.map(|member| member.status) {
+            Ok(MemberStatus::Restricted | MemberStatus::Kicked) => alert::DECIDED_BY_ADMIN,
+            _ => alert::NOTHING_OPEN,
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! A message in a protected group: stands, or goes and its author is muted and told.
+//!
+//! Handles all that waits in the chat together, so that a burst is one offence and one `deleteMessages`. Subscribers cost nothing but a
+//! look into memory.
+
+use std::collections::BTreeMap;
+
+use futures::future::try_join_all;
+use shared::ids::{ChatId, UserId};
+
+use super::HandlerError;
+use crate::{
+    enforce::{Enforcer, Offender},
+    event::{Author, MessagePosted, Person},
+    fence::Fence,
+    groups::{ChannelPosts, Groups, Mode, Rules},
+    ledger::{self, Presence},
+    membership::{Freshness, Membership},
+    policy::{self, Fact, Missing, Sentence, Standing},
+    store::{
+        Store,
+        mutes::{Mute, MuteState},
+    },
+    telegram::{Telegram, budget::Priority},
+};
+
+/// A message and what its effects are marked with.
+pub(crate) struct Posted<'a> {
+    pub message: &'a MessagePosted,
+    pub update: String,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Stands(&'static str),
+    Deleted,
+    /// Would have been deleted, if the group were not only watched.
+    Observed,
+}
+
+impl Fate {
+    /// The outcome in metrics.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Stands(why) => why,
+            Self::Deleted => "offence",
+            Self::Observed => "observed",
+        }
+    }
+
+    pub(crate) fn stands(self) -> bool {
+        !matches!(self, Self::Deleted)
+    }
+}
+
+/// Muting takes a moment; what somebody wrote until then is part of the same offence. Seconds.
+const BURST_S: i64 = 10;
+
+/// Handles messages of one chat, oldest first, and says what became of each.
+///
+/// # Errors
+/// Something it needs is away, or the shard is not ours any more. Repeating the whole batch is harmless.
+pub(crate) async fn on_messages(
+    court: &Court<'_>,
+    enforcer: &Enforcer,
+    fence: &Fence,
+    messages: &[Posted<'_>],
+) -> Result<Vec<Fate>, HandlerError> {
+    let Some(group) = messages.first().map(|posted| posted.message.chat.id) else { return Ok(Vec::new()) };
+    let Some(rules) = court.groups.rules(group).await? else {
+        return Ok(vec![Fate::Stands("not_protected"); messages.len()]);
+    };
+    let mut suspects: BTreeMap<UserId, Suspect<'_>> = BTreeMap::new();
+    let mut channel_posts = Vec::new();
+    for posted in messages {
+        match &posted.message.author {
+            Author::Person(person) => {
+                suspects.entry(person.id).or_insert_with(|| Suspect::new(person)).posted.push(posted)
+            }
+            Author::Channel(channel) if !may_post(&rules, channel.0) => channel_posts.push(posted.message.message),
+            Author::Channel(_) | Author::AnonymousAdmin | Author::Exempt(_) => {}
+        }
+    }
+    let trials = try_join_all(suspects.values().map(|suspect| court.hold(group, &rules, suspect))).await?;
+    let verdicts: BTreeMap<UserId, Verdict> = suspects.keys().copied().zip(trials).collect();
+
+    let offence = if rules.settings.mode == Mode::Observe { Fate::Observed } else { Fate::Deleted };
+    let fates = messages.iter().map(|posted| match &posted.message.author {
+        Author::Person(person) => match &verdicts[&person.id] {
+            Verdict::Stands(why) => Fate::Stands(why),
+            Verdict::Offence { .. } => offence,
+        },
+        Author::Channel(_) if channel_posts.contains(&posted.message.message) => offence,
+        Author::Channel(_) | Author::AnonymousAdmin | Author::Exempt(_) => Fate::Stands("exempt"),
+    });
+    let fates: Vec<Fate> = fates.collect();
+
+    let offenders: Vec<Offender> = suspects.values().filter_map(|suspect| suspect.convicted(&verdicts)).collect();
+    match rules.settings.mode {
+        Mode::Observe => {
+            for Offender { user, sentence, .. } in &offenders {
+                tracing::info!(chat.id = group.0, user.id = user.0, ?sentence, "observed, not enforced");
+            }
+        }
+        Mode::Enforce if offenders.is_empty() && channel_posts.is_empty() => {}
+        Mode::Enforce => enforcer.punish(fence, group, &rules, &offenders, &channel_posts).await?,
+    }
+    Ok(fates)
+}
+
+/// Whether messages in the name of this channel are left alone.
+fn may_post(rules: &Rules, channel: i64) -> bool {
+    rules.settings.channel_posts == ChannelPosts::Allow
+        || rules.allowed.contains(&channel)
+        || rules.channel_ids().any(|required| required.0 == channel)
+}
+
+/// Messages of one person in a batch.
+struct Suspect<'a> {
+    person: &'a Person,
+    posted: Vec<&'a Posted<'a>>,
+}
+
+impl<'a> Suspect<'a> {
+    fn new(person: &'a Person) -> Self {
+        Self { person, posted: Vec::new() }
+    }
+
+    /// Its mark stands for all of them: they are settled together.
+    fn first(&self) -> &Posted<'a> {
+        self.posted.first().expect("a suspect has written something")
+    }
+
+    fn convicted(&self, verdicts: &BTreeMap<UserId, Verdict>) -> Option<Offender> {
+        let Verdict::Offence { sentence, missing, lifted } = &verdicts[&self.person.id] else { return None };
+        Some(Offender {
+            user: self.person.id,
+            name: self.person.name.clone(),
+            messages: self.posted.iter().map(|posted| posted.message.message).collect(),
+            topic: self.first().message.topic,
+            sentence: *sentence,
+            missing: missing.clone(),
+            lifted: *lifted,
+            mark: self.first().update.clone(),
+        })
+    }
+}
+
+/// The outcome of one trial.
+enum Verdict {
+    Stands(&'static str),
+    Offence {
+        sentence: Sentence,
+        missing: Vec<Missing>,
+        /// An open record of a mute that a person has lifted since.
+        lifted: Option<i64>,
+    },
+}
+
+/// Everything a trial looks at.
+pub(crate) struct Court<'a> {
+    pub groups: &'a Groups,
+    pub membership: &'a Membership,
+    pub store: &'a Store,
+    pub telegram: &'a Telegram,
+}
+
+impl Court<'_> {
+    async fn hold(&self, group: ChatId, rules: &Rules, suspect: &Suspect<'_>) -> Result<Verdict, HandlerError> {
+        let user = suspect.person.id;
+        let cached = self.facts(rules, user, Freshness::Cached).await;
+        let missing = match policy::judge(rules.settings.require, &cached) {
+            Standing::Met => return Ok(Verdict::Stands("subscribed")),
+            Standing::Unknown => return Ok(Verdict::Stands("unknown")),
+            Standing::Missing(missing) => missing,
+        };
+        if rules.allowed.contains(&user.0) {
+            return Ok(Verdict::Stands("allowed"));
+        }
+        match self.groups.admins(group).await {
+            Ok(admins) if admins.contains(&user) => return Ok(Verdict::Stands("admin")),
+            Ok(_) => {}
+            Err(err) => {
+                tracing::warn!(
+                    chat.id = group.0,
+                    error = &err as &dyn std::error::Error,
+                    "admins unknown: the message stands"
+                );
+                return Ok(Verdict::Stands("unknown"));
+            }
+        }
+
+        let open = self.store.open_mutes(group, &[user]).await?.into_iter().next();
+        let had_effect = !self.store.marked(&[suspect.first().update.clone()]).await?.is_empty();
+        if let Some(mute) = open.as_ref().filter(|_| !had_effect)
+            && mute.state == MuteState::Active
+            && suspect.posted.iter().all(|posted| posted.message.date_s <= mute.created_ms / 1000 + BURST_S)
+        {
+            return Ok(Verdict::Offence { sentence: Sentence::Delete, missing, lifted: None });
+        }
+        let (facts, member) =
+            tokio::join!(self.fresh(rules, user, cached), self.telegram.member(group, user, Priority::P0));
+        let missing = match policy::judge(rules.settings.require, &facts) {
+            Standing::Met => return Ok(Verdict::Stands("subscribed")),
+            Standing::Unknown => return Ok(Verdict::Stands("unknown")),
+            Standing::Missing(missing) => missing,
+        };
+        if had_effect || open.as_ref().is_some_and(|mute| mute.state == MuteState::Pending) {
+            // The effects began and were cut short: the rows say how far they came.
+            return Ok(Verdict::Offence { sentence: Sentence::DeleteMuteWarn, missing, lifted: None });
+        }
+        let presence = ledger::presence(&member, open.as_ref());
+        Ok(match policy::sentence(presence) {
+            Sentence::Stand(why) => Verdict::Stands(why),
+            sentence => Verdict::Offence {
+                sentence,
+                missing,
+                lifted: open.filter(|_| presence != Presence::Muted).map(|mute: Mute| mute.id),
+            },
+        })
+    }
+
+    async fn facts(&self, rules: &Rules, user: UserId, freshness: Freshness) -> Vec<Fact> {
+        self.membership.facts(user, rules.channel_ids(), freshness, Priority::P0).await
+    }
+
+    async fn fresh(&self, rules: &Rules, user: UserId, facts: Vec<Fact>) -> Vec<Fact> {
+        if policy::is_fresh(&facts, shared::clock::now_ms()) {
+            facts
+        } else {
+            self.facts(rules, user, Freshness::Fresh).await
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! `/status`: on or off, the channels and whether each can be reached, the bot's own rights, and how many are muted.
+
+use shared::ids::{BotId, ChatId, UserId};
+
+use super::HandlerError;
+use crate::{
+    enforce::Enforcer,
+    event::MessagePosted,
+    fence::Fence,
+    groups::{Channel, Groups, Rules},
+    store::Store,
+    telegram::{
+        Telegram,
+        budget::Priority,
+        error::Error,
+        replies::{Member, MemberStatus},
+    },
+    texts::reply::{self, Reach, Status},
+};
+
+/// # Errors
+/// Telegram or the database is away.
+pub(crate) async fn on_status(
+    bot: BotId,
+    groups: &Groups,
+    enforcer: &Enforcer,
+    store: &Store,
+    telegram: &Telegram,
+    fence: &Fence,
+    message: &MessagePosted,
+) -> Result<(), HandlerError> {
+    let group = message.chat.id;
+    let text = match groups.rules(group).await? {
+        None => reply::NOT_PROTECTED.to_owned(),
+        Some(rules) => reply::status(&Status {
+            channels: reaches(telegram, bot, &rules).await,
+            lacking: lacking_rights(telegram, bot, group).await.ok(),
+            muted: store.count_open_mutes(group).await?,
+        }),
+    };
+    enforcer.say(fence, group, text, message.topic, &[message.message]).await.map(drop)
+}
+
+async fn reaches<'a>(telegram: &Telegram, bot: BotId, rules: &'a Rules) -> Vec<(&'a Channel, Reach)> {
+    let looks = rules.channels.iter().map(async |channel| {
+        let reach = match telegram.member(channel.id.into(), UserId(bot.0), Priority::P0).await {
+            Ok(Member { status: MemberStatus::Administrator | MemberStatus::Creator, .. }) => Reach::Fine,
+            Ok(_) | Err(Error::ChatInaccessible { .. } | Error::MissingRight { .. }) => Reach::NotAdmin,
+            Err(_) => Reach::Unknown,
+        };
+        (channel, reach)
+    });
+    futures::future::join_all(looks).await
+}
+
+/// What the bot may not do in the group though it has to, in the words of Telegram's menus.
+///
+/// # Errors
+/// Telegram does not say.
+pub(crate) async fn lacking_rights(telegram: &Telegram, bot: BotId, group: ChatId) -> Result<Vec<&'static str>, Error> {
+    let own = telegram.member(group, UserId(bot.0), Priority::P0).await?;
+    let needed = [(own.rights.can_delete_messages, "delete messages"), (own.rights.can_restrict_members, "ban users")];
+    Ok(needed.into_iter().filter(|(has, _)| !has).map(|(_, right)| right).collect())
+}

@@ -1,0 +1,209 @@
+//! Questions that lanes and timers ask: late or twice, the answer does no harm.
+
+use std::time::Duration;
+
+use shared::ids::{ChatId, MessageId, UserId};
+
+use super::HandlerError;
+use crate::{
+    enforce::{Enforcer, Released},
+    event::Task,
+    fence::Fence,
+    groups::{Groups, Mode, Rules},
+    ledger,
+    membership::{Freshness, Membership},
+    policy::{self, Muted, Standing},
+    store::{
+        Store,
+        mutes::{Mute, MuteState},
+    },
+    telegram::{
+        Telegram, budget::Priority, error::Error, message::Outgoing, permissions::Permissions, sending::Occasion,
+    },
+    texts::reply,
+};
+
+/// How often a release of many is reported.
+pub(crate) const PROGRESS_EVERY: Duration = Duration::from_secs(3);
+
+/// How long after its end a mute is still looked for: calls that timed out may land until then.
+const LATE_CALLS: Duration = Duration::from_secs(120);
+
+/// When an open mute is looked at again, by its age: `chat_member` updates get lost.
+fn recheck_after(age: Duration) -> Duration {
+    let minutes = match age.as_secs() / 60 {
+        0 => 1,
+        1..5 => 5,
+        5..15 => 15,
+        _ => 60,
+    };
+    Duration::from_secs(minutes * 60)
+}
+
+/// What a person's mute is judged with.
+pub(crate) struct Review<'a> {
+    pub groups: &'a Groups,
+    pub membership: &'a Membership,
+    pub enforcer: &'a Enforcer,
+    pub store: &'a Store,
+    pub telegram: &'a Telegram,
+}
+
+impl Review<'_> {
+    /// Does what we did to this person still fit what they are?
+    ///
+    /// # Errors
+    /// Something it needs is away, or the shard is not ours any more.
+    pub(crate) async fn judge(
+        &self,
+        fence: &Fence,
+        group: ChatId,
+        user: UserId,
+        bulk: bool,
+    ) -> Result<(), HandlerError> {
+        let Some(mute) = self.store.last_mute(group, user).await? else { return Ok(()) };
+        let priority = if bulk { Priority::P2 } else { Priority::P1 };
+        if mute.state == MuteState::Closed {
+            return self.after_the_end(fence, &mute, priority).await;
+        }
+        let rules = self.groups.rules(group).await?;
+        let deserved = match &rules {
+            Some(rules) => self.is_deserved(rules, group, user, priority).await?,
+            None => Some(false),
+        };
+        match deserved {
+            Some(false) => match self.enforcer.release(fence, &mute, priority).await? {
+                Released::Lifted | Released::Closed(_) => return Ok(()),
+                Released::Unknown => {}
+            },
+            Some(true) => {
+                if let Some(rules) = &rules
+                    && !self.still_stands(fence, rules, &mute, priority).await?
+                {
+                    return Ok(());
+                }
+            }
+            None => {}
+        }
+        let age = Duration::from_millis(u64::try_from(shared::clock::now_ms() - mute.created_ms).unwrap_or(0));
+        self.enforcer.later(group, &Task::Judge { user, bulk }, recheck_after(age)).await
+    }
+
+    /// None: unknown.
+    async fn is_deserved(
+        &self,
+        rules: &Rules,
+        group: ChatId,
+        user: UserId,
+        priority: Priority,
+    ) -> Result<Option<bool>, HandlerError> {
+        if rules.settings.mode == Mode::Observe || rules.allowed.contains(&user.0) {
+            return Ok(Some(false));
+        }
+        let facts = self.membership.facts(user, rules.channel_ids(), Freshness::Anew, priority).await;
+        Ok(match policy::judge(rules.settings.require, &facts) {
+            Standing::Met => Some(false),
+            Standing::Unknown => None,
+            Standing::Missing(_) => match self.groups.admins(group).await {
+                Ok(admins) => Some(!admins.contains(&user)),
+                Err(_) => None,
+            },
+        })
+    }
+
+    /// A deserved mute is left alone, finished if it never came to pass, or closed if time or a person ended it. False: it is closed.
+    async fn still_stands(
+        &self,
+        fence: &Fence,
+        rules: &Rules,
+        mute: &Mute,
+        priority: Priority,
+    ) -> Result<bool, HandlerError> {
+        let member = match self.telegram.member(mute.group, mute.user, priority).await {
+            Ok(member) => member,
+            Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_))) => return Err(err.into()),
+            Err(_) => return Ok(true),
+        };
+        let found = ledger::muted(&member, mute);
+        if found == Muted::Free && mute.state == MuteState::Pending {
+            self.enforcer.mute(fence, rules, mute).await?;
+            return Ok(true);
+        }
+        match policy::release(true, found) {
+            policy::Release::Close(why) => {
+                self.enforcer.close(fence, mute.id, why).await?;
+                self.enforcer.unwarn(fence, mute.group, mute.user).await?;
+                Ok(false)
+            }
+            policy::Release::Keep | policy::Release::Lift => Ok(true),
+        }
+    }
+
+    /// A mute whose call timed out may land after its release. It would look exactly as the closed record says.
+    async fn after_the_end(&self, fence: &Fence, mute: &Mute, priority: Priority) -> Result<(), HandlerError> {
+        let late_ms = i64::try_from(LATE_CALLS.as_millis()).unwrap_or(i64::MAX);
+        let just_closed = mute.closed_ms.is_some_and(|closed| shared::clock::now_ms() - closed < late_ms);
+        if !just_closed {
+            return Ok(());
+        }
+        let member = self.telegram.member(mute.group, mute.user, priority).await?;
+        if ledger::muted(&member, mute) == Muted::ByUs {
+            fence.check()?;
+            self.telegram.restrict(mute.group, mute.user, Permissions::ALL, None, priority).await?;
+            tracing::warn!(
+                chat.id = mute.group.0,
+                user.id = mute.user.0,
+                "lifted a mute that landed after its release"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Takes away a warning whose time is over.
+///
+/// # Errors
+/// Telegram or the database is away.
+pub(crate) async fn unwarn(
+    enforcer: &Enforcer,
+    store: &Store,
+    fence: &Fence,
+    warning: i64,
+) -> Result<(), HandlerError> {
+    match store.warning(warning).await? {
+        Some(warning) => enforcer.remove_warning(fence, &warning).await,
+        None => Ok(()),
+    }
+}
+
+/// Tells how a release of many goes on, until it is done.
+///
+/// # Errors
+/// Telegram or the database is away.
+pub(crate) async fn progress(
+    enforcer: &Enforcer,
+    store: &Store,
+    telegram: &Telegram,
+    fence: &Fence,
+    group: ChatId,
+    message: MessageId,
+    total: i64,
+) -> Result<(), HandlerError> {
+    let left = store.count_open_mutes(group).await?;
+    fence.check()?;
+    let again = Task::Progress { message, total };
+    match telegram.send_slot(group, Occasion::Ordinary, Priority::P2) {
+        Ok(slot) => {
+            let text = Outgoing { text: reply::freeing(left.min(total), total), ..Outgoing::default() };
+            match telegram.edit(slot, message, &text).await {
+                Ok(()) if left == 0 => Ok(()),
+                Ok(()) => enforcer.later(group, &again, PROGRESS_EVERY).await,
+                Err(Error::FloodWait { retry_after }) => enforcer.later(group, &again, retry_after).await,
+                Err(err @ Error::Unavailable(_)) => Err(err.into()),
+                // The reply is gone, and with it the place to tell.
+                Err(_) => Ok(()),
+            }
+        }
+        Err(wait) => enforcer.later(group, &again, wait).await,
+    }
+}

@@ -1,0 +1,229 @@
+//! From the queue to the lanes: owns shards, turns deliveries into work, and bounds how much is held at once.
+
+pub(crate) mod ownership;
+pub(crate) mod settle;
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use futures::StreamExt as _;
+use shared::{
+    envelope::{Envelope, RoutingKey, Source},
+    queue::{Deliver, DeliverError, Delivery},
+    shard::{Shard, Shards},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{fence::Fence, lanes::Lanes, metrics::IntakeMetrics, store::Store, timers::Owned};
+use settle::{Disposition, Settler, Work};
+
+/// One chat within one shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct LaneKey {
+    pub shard: Shard,
+    pub chat: RoutingKey,
+}
+
+/// What does the work. It sees envelopes and fences, never the queue.
+pub(crate) trait Handle: Send + Sync + 'static {
+    /// Works on jobs of one chat, oldest first, and says of each what becomes of it. One answer for each; a missing one means that the job waits.
+    fn handle(&self, fence: &Fence, jobs: &[&Job]) -> impl Future<Output = Vec<Disposition>> + Send;
+}
+
+/// One envelope in hand.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub envelope: Envelope,
+    /// How often it failed by its own fault so far.
+    pub failures: u32,
+    pub span: tracing::Span,
+}
+
+/// Deliveries held at once by a worker: more keeps a flood of many chats moving, and costs memory and the time of a drain. Above what one
+/// chat may have stored, so that one hot chat does not take all of it.
+const HELD_DELIVERIES: usize = 8_192;
+
+/// Bytes of bodies held at once, counted in KiB: a semaphore counts in `u32`.
+const HELD_KIB: usize = 64 * 1024;
+
+/// Room for what is in hand, taken before more is asked for.
+#[derive(Clone)]
+struct Room {
+    deliveries: Arc<Semaphore>,
+    kib: Arc<Semaphore>,
+}
+
+/// Part of the room, given back when the work is settled.
+pub(crate) struct Place {
+    _delivery: OwnedSemaphorePermit,
+    _kib: OwnedSemaphorePermit,
+}
+
+impl Room {
+    fn new() -> Self {
+        Self { deliveries: Arc::new(Semaphore::new(HELD_DELIVERIES)), kib: Arc::new(Semaphore::new(HELD_KIB)) }
+    }
+
+    async fn delivery(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.deliveries).acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    async fn kib(&self, bytes: usize) -> OwnedSemaphorePermit {
+        let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(HELD_KIB as u32);
+        Arc::clone(&self.kib).acquire_many_owned(kib).await.expect("the semaphore is never closed")
+    }
+}
+
+/// Everything one worker takes from the queue.
+pub(crate) struct Intake<Q: Deliver, H: Handle> {
+    queue: Q,
+    store: Store,
+    lanes: Arc<Lanes<LaneKey, Work<Q::Receipt>, Settler<Q, H>>>,
+    lane_tasks: TaskTracker,
+    room: Room,
+    metrics: IntakeMetrics,
+    owned: Owned,
+    /// Names this process in the leases; new at every start.
+    owner: String,
+}
+
+impl<Q: Deliver, H: Handle> Intake<Q, H> {
+    pub(crate) fn new(queue: Q, store: Store, handler: H, metrics: IntakeMetrics, owned: Owned, owner: String) -> Self {
+        let lane_tasks = TaskTracker::new();
+        let settler = Settler::new(queue.clone(), handler, metrics.clone());
+        Self {
+            lanes: Arc::new(Lanes::new(settler, lane_tasks.clone())),
+            queue,
+            store,
+            lane_tasks,
+            room: Room::new(),
+            metrics,
+            owned,
+            owner,
+        }
+    }
+
+    /// Works on all shards until told to stop; then finishes what is in hand, at most for `drain`, and gives the shards back.
+    pub(crate) async fn run(self, shards: Shards, stop: CancellationToken, drain: Duration) {
+        let intake = Arc::new(self);
+        let drained = CancellationToken::new();
+        let owners = TaskTracker::new();
+        for shard in shards.all() {
+            owners.spawn(ownership::hold(Arc::clone(&intake), shard, stop.clone(), drained.clone()));
+        }
+        owners.close();
+        stop.cancelled().await;
+        intake.lane_tasks.close();
+        if tokio::time::timeout(drain, intake.lane_tasks.wait()).await.is_err() {
+            tracing::warn!(
+                lanes = intake.lanes.open(),
+                "drain time is over: what is not done stays in the queue for the next worker"
+            );
+        }
+        drained.cancel();
+        owners.wait().await;
+    }
+
+    /// Moves deliveries into lanes until the period ends.
+    async fn take_in(&self, fence: &Fence, deliveries: &mut Q::Deliveries, period: &mut Period) -> DeliverError {
+        loop {
+            let place = self.room.delivery().await;
+            match deliveries.next().await {
+                Some(Ok(delivery)) => self.sort(fence, delivery, place, period).await,
+                Some(Err(err)) => return err,
+                None => return DeliverError::Interrupted("the deliveries ended".into()),
+            }
+        }
+    }
+
+    async fn sort(
+        &self,
+        fence: &Fence,
+        delivery: Delivery<Q::Receipt>,
+        place: OwnedSemaphorePermit,
+        period: &mut Period,
+    ) {
+        let held = Arc::clone(&period.held);
+        match held.admit(delivery.sequence) {
+            Admit::New => {}
+            Admit::InHand => return,
+            Admit::Finished => {
+                // Its ack was lost. Losing this one too only brings it back once more.
+                if let Err(err) = self.queue.ack(&delivery.receipt).await {
+                    tracing::debug!(error = &err as &dyn std::error::Error, "acking a finished update again failed");
+                }
+                return;
+            }
+        }
+        let (envelope, unreadable) = match delivery.content {
+            Ok(envelope) => (envelope, None),
+            Err(unreadable) => (settle::shell(unreadable.body), Some(unreadable.why.to_string())),
+        };
+        let kib = self.room.kib(envelope.body.len()).await;
+        let key = LaneKey { shard: fence.shard, chat: envelope.routing };
+        let urgent = envelope.source != Source::Messages;
+        self.metrics.taken_in.inc();
+        let span = settle::span(&envelope, fence.shard);
+        let work = Work {
+            job: Job { envelope, failures: 0, span },
+            unreadable,
+            tries: 0,
+            receipt: delivery.receipt,
+            sequence: delivery.sequence,
+            held,
+            fence: fence.clone(),
+            _place: Place { _delivery: place, _kib: kib },
+        };
+        self.lanes.push(key, work, urgent);
+    }
+}
+
+/// What one period of ownership has seen.
+struct Period {
+    held: Arc<Held>,
+}
+
+/// Which stream sequences are in hand or finished: the queue delivers again what stays unacked for long, and what it thinks unacked.
+#[derive(Debug, Default)]
+pub(crate) struct Held(std::sync::Mutex<HeldSequences>);
+
+#[derive(Debug, Default)]
+struct HeldSequences {
+    in_hand: HashSet<u64>,
+    finished: std::collections::VecDeque<u64>,
+}
+
+/// Acks are lost together with a connection, and each such loss begins a new period: this many are plenty.
+const FINISHED_REMEMBERED: usize = 1_024;
+
+enum Admit {
+    New,
+    InHand,
+    Finished,
+}
+
+impl Held {
+    fn admit(&self, sequence: u64) -> Admit {
+        let mut held = self.lock();
+        if held.finished.contains(&sequence) {
+            Admit::Finished
+        } else if held.in_hand.insert(sequence) {
+            Admit::New
+        } else {
+            Admit::InHand
+        }
+    }
+
+    pub(crate) fn finish(&self, sequence: u64) {
+        let mut held = self.lock();
+        held.in_hand.remove(&sequence);
+        held.finished.push_back(sequence);
+        if held.finished.len() > FINISHED_REMEMBERED {
+            held.finished.pop_front();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HeldSequences> {
+        self.0.lock().expect("nothing panics while it holds this lock")
+    }
+}

@@ -1,0 +1,290 @@
+//! Is this person in this channel: yes, no, or unknown. Memory, then Redis, then Telegram; one question at a time about the same thing.
+
+use std::time::Duration;
+
+use moka::future::Cache as Memory;
+use rand::Rng as _;
+use shared::ids::{ChannelId, UserId};
+
+use crate::{
+    cache::{Cache, Key, Redis, Value},
+    metrics::CacheMetrics,
+    policy::{Answer, FRESH_MS, Fact},
+    telegram::{Telegram, budget::Priority, error::Error, replies::MemberStatus},
+};
+
+/// A subscriber is asked about again after this long (seed decision 3).
+const YES_MS: i64 = 600_000;
+
+/// Somebody who is not subscribed is likely to subscribe soon.
+const NO_MS: i64 = 60_000;
+
+/// Entries that were made together must not expire together.
+const JITTER: f64 = 0.15;
+
+/// Verdicts kept in memory: a million take some 150 MB.
+const CAPACITY: u64 = 1_000_000;
+
+/// How new an answer has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// As long as its time to live.
+    Cached,
+    /// Young enough to punish for; questions of others that began within that time may be shared.
+    Fresh,
+    /// Asked after this call began: what somebody who has just joined needs.
+    Anew,
+}
+
+#[derive(Clone)]
+pub(crate) struct Membership {
+    verdicts: Cache<Question, Verdict>,
+    /// Answers that are at most 5 s old, and the questions in flight: whoever asks meanwhile waits for the same answer.
+    recent: Memory<Question, Fact>,
+    telegram: Telegram,
+    metrics: CacheMetrics,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Question {
+    user: UserId,
+    channel: ChannelId,
+}
+
+impl Key for Question {
+    fn name(&self) -> String {
+        format!("verify:{}:{}", self.user, self.channel)
+    }
+}
+
+/// A definite answer with its dates. Unknown is never stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Verdict {
+    answer: Answer,
+    as_of_ms: i64,
+    expires_ms: i64,
+}
+
+impl Verdict {
+    /// `until_s`: end of a paid subscription, Unix seconds; the answer may not outlive it.
+    fn new(answer: Answer, as_of_ms: i64, until_s: Option<i64>) -> Option<Self> {
+        let base_ms = match answer {
+            Answer::Yes => YES_MS,
+            Answer::No { .. } => NO_MS,
+            Answer::Unknown | Answer::Broken => return None,
+        };
+        let jitter = rand::rng().random_range(1.0 - JITTER..=1.0 + JITTER);
+        let ttl = Duration::from_millis(base_ms.unsigned_abs()).mul_f64(jitter);
+        let expires_ms = as_of_ms + i64::try_from(ttl.as_millis()).unwrap_or(base_ms);
+        let end_ms = until_s.filter(|_| answer == Answer::Yes).map_or(i64::MAX, |s| s.saturating_mul(1000));
+        Some(Self { answer, as_of_ms, expires_ms: expires_ms.min(end_ms) })
+    }
+
+    fn fact(self, channel: ChannelId) -> Fact {
+        Fact { channel, answer: self.answer, as_of_ms: self.as_of_ms }
+    }
+}
+
+impl Value for Verdict {
+    fn as_of_ms(&self) -> i64 {
+        self.as_of_ms
+    }
+
+    fn expires_ms(&self) -> i64 {
+        self.expires_ms
+    }
+
+    fn encode(&self) -> String {
+        let answer = match self.answer {
+            Answer::Yes => "yes",
+            Answer::No { banned: false } => "no",
+            Answer::No { banned: true } => "banned",
+            Answer::Unknown | Answer::Broken => "unknown",
+        };
+        format!("{answer} {} {}", self.as_of_ms, self.expires_ms)
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let answer = match words.next()? {
+            "yes" => Answer::Yes,
+            "no" => Answer::No { banned: false },
+            "banned" => Answer::No { banned: true },
+            _ => return None,
+        };
+        let as_of_ms = words.next()?.parse().ok()?;
+        let expires_ms = words.next()?.parse().ok()?;
+        Some(Self { answer, as_of_ms, expires_ms })
+    }
+}
+
+impl Membership {
+    pub(crate) fn new(telegram: Telegram, redis: Option<Redis>, metrics: CacheMetrics) -> Self {
+        let fresh = Duration::from_millis(FRESH_MS.unsigned_abs());
+        Self {
+            verdicts: Cache::new(CAPACITY, redis, metrics.clone()),
+            recent: Memory::builder().time_to_live(fresh).max_capacity(CAPACITY / 10).build(),
+            telegram,
+            metrics,
+        }
+    }
+
+    /// What is known about a person and these channels, asking Telegram where nothing new enough is known.
+    pub(crate) async fn facts(
+        &self,
+        user: UserId,
+        channels: impl IntoIterator<Item = ChannelId>,
+        freshness: Freshness,
+        priority: Priority,
+    ) -> Vec<Fact> {
+        let questions = channels.into_iter().map(|channel| self.fact(Question { user, channel }, freshness, priority));
+        futures::future::join_all(questions).await
+    }
+
+    /// What is remembered about a person and a channel, without asking anybody.
+    pub(crate) async fn recall(&self, user: UserId, channel: ChannelId) -> Option<Fact> {
+        self.verdicts.get(&Question { user, channel }).await.map(|verdict| verdict.fact(channel))
+    }
+
+    /// Takes over what Telegram told by itself. `date_s` has a resolution of a second; it counts as the end of that second, so that a
+    /// push wins over a question asked in the same second.
+    pub(crate) async fn learn(
+        &self,
+        user: UserId,
+        channel: ChannelId,
+        answer: Answer,
+        date_s: i64,
+        until_s: Option<i64>,
+    ) {
+        let question = Question { user, channel };
+        if let Some(verdict) = Verdict::new(answer, date_s * 1000 + 999, until_s) {
+            self.recent.invalidate(&question).await;
+            self.verdicts.put(&question, &verdict).await;
+        }
+    }
+
+    async fn fact(&self, question: Question, freshness: Freshness, priority: Priority) -> Fact {
+        if freshness == Freshness::Cached
+            && let Some(verdict) = self.verdicts.get(&question).await
+        {
+            self.metrics.hits.inc();
+            return verdict.fact(question.channel);
+        }
+        self.metrics.misses.inc();
+        if freshness == Freshness::Anew {
+            let fact = self.ask(question, priority).await;
+            if matches!(fact.answer, Answer::Yes | Answer::No { .. }) {
+                self.recent.insert(question, fact).await;
+            }
+            return fact;
+        }
+        // An answer that is an error to the cache is shared by those who wait for it, and forgotten.
+        let asked = self.recent.try_get_with(question, async {
+            let fact = self.ask(question, priority).await;
+            match fact.answer {
+                Answer::Yes | Answer::No { .. } => Ok(fact),
+                Answer::Unknown | Answer::Broken => Err(fact),
+            }
+        });
+        match asked.await {
+            // Kept for 5 s after it came, but what counts is when it was asked.
+            Ok(fact) if shared::clock::now_ms() - fact.as_of_ms <= FRESH_MS => fact,
+            Ok(_) => self.ask(question, priority).await,
+            Err(fact) => *fact,
+        }
+    }
+
+    async fn ask(&self, question: Question, priority: Priority) -> Fact {
+        let as_of_ms = shared::clock::now_ms();
+        let Question { user, channel } = question;
+        let (answer, until_s) = match self.telegram.member(channel.into(), user, priority).await {
+            Ok(member) => (answer(member.status, member.is_member), member.until),
+            Err(err) => {
+                tracing::warn!(
+                    user.id = user.0,
+                    channel.id = channel.0,
+                    error = &err as &dyn std::error::Error,
+                    "membership unknown: nobody is punished for it"
+                );
+                (no_answer(&err), None)
+            }
+        };
+        if let Some(verdict) = Verdict::new(answer, as_of_ms, until_s) {
+            self.verdicts.put(&question, &verdict).await;
+        }
+        Fact { channel, answer, as_of_ms }
+    }
+}
+
+/// telegram.md 6: the verdict from the channel's status.
+fn answer(status: MemberStatus, is_member: Option<bool>) -> Answer {
+    match status {
+        MemberStatus::Creator | MemberStatus::Administrator | MemberStatus::Member => Answer::Yes,
+        MemberStatus::Left => Answer::No { banned: false },
+        MemberStatus::Kicked => Answer::No { banned: true },
+        MemberStatus::Restricted => match is_member {
+            Some(true) => Answer::Yes,
+            Some(false) => Answer::No { banned: false },
+            None => Answer::Unknown,
+        },
+        MemberStatus::Other => Answer::Unknown,
+    }
+}
+
+/// Unknown, whatever the error; some say that the channel's set-up is at fault (telegram.md 3.3).
+fn no_answer(err: &Error) -> Answer {
+    match err {
+        Error::ChatInaccessible { .. } | Error::MissingRight { .. } => Answer::Broken,
+        _ => Answer::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_of_a_channel_give_three_answers() {
+        let no = Answer::No { banned: false };
+        let cases = [
+            (MemberStatus::Creator, Some(true), Answer::Yes),
+            (MemberStatus::Administrator, Some(true), Answer::Yes),
+            (MemberStatus::Member, Some(true), Answer::Yes),
+            (MemberStatus::Left, Some(false), no),
+            (MemberStatus::Kicked, Some(false), Answer::No { banned: true }),
+            (MemberStatus::Restricted, Some(true), Answer::Yes),
+            (MemberStatus::Restricted, Some(false), no),
+            (MemberStatus::Restricted, None, Answer::Unknown),
+            (MemberStatus::Other, None, Answer::Unknown),
+        ];
+        for (status, is_member, expected) in cases {
+            assert_eq!(answer(status, is_member), expected, "{status:?}, is_member {is_member:?}");
+        }
+    }
+
+    #[test]
+    fn times_to_live_are_jittered_and_end_with_a_subscription() {
+        for (given, base_ms) in [(Answer::Yes, YES_MS), (Answer::No { banned: false }, NO_MS)] {
+            let ttls: Vec<i64> =
+                (0..200).filter_map(|_| Verdict::new(given, 1_000, None)).map(|v| v.expires_ms - 1_000).collect();
+            let (least, most) = (ttls.iter().min(), ttls.iter().max());
+            assert!(least >= Some(&(base_ms * 85 / 100)) && most <= Some(&(base_ms * 115 / 100)), "{least:?} {most:?}");
+            assert_ne!(least, most);
+        }
+        let paid = Verdict::new(Answer::Yes, 1_000, Some(31)).expect("a definite answer");
+        assert_eq!(paid.expires_ms, 31_000);
+        assert_eq!(Verdict::new(Answer::Unknown, 0, None), None);
+        assert_eq!(Verdict::new(Answer::Broken, 0, None), None);
+    }
+
+    #[test]
+    fn verdicts_survive_their_encoding() {
+        for given in [Answer::Yes, Answer::No { banned: false }, Answer::No { banned: true }] {
+            let verdict = Verdict::new(given, 5, None).expect("a definite answer");
+            assert_eq!(Verdict::decode(&verdict.encode()), Some(verdict));
+        }
+        for text in ["", "maybe 1 2", "yes", "yes x y", "unknown 1 2"] {
+            assert_eq!(Verdict::decode(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Rules + facts -> decision. Pure: knows nothing of how facts were found or what is said to whom.
+
+use shared::ids::ChannelId;
+
+/// A "no" older than this never punishes and never answers a press (product.md 1).
+pub(crate) const FRESH_MS: i64 = 5_000;
+
+/// Is this person in this channel?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Answer {
+    Yes,
+    /// A banned person cannot join again, so the link is no help to them.
+    No {
+        banned: bool,
+    },
+    /// Could not be found out this time. Never punishes.
+    Unknown,
+    /// Cannot be found out until the channel's admins mend its set-up. Never punishes, and nobody stays muted because of it.
+    Broken,
+}
+
+/// How many of the channels one must be in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Require {
+    #[default]
+    All,
+    Any,
+}
+
+/// What is known about one person and one channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fact {
+    pub channel: ChannelId,
+    pub answer: Answer,
+    pub as_of_ms: i64,
+}
+
+/// Where a person stands with the group's rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The rule is met, or cannot be held against anybody now.
+    Met,
+    /// A definite offence: these channels are missing.
+    Missing(Vec<Missing>),
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Missing {
+    pub channel: ChannelId,
+    pub banned: bool,
+}
+
+/// Where somebody stands with the rule. `all`: one definite no is an offence, broken channels are skipped. `any`: only if every channel
+/// is a definite no.
+pub(crate) fn judge(require: Require, facts: &[Fact]) -> Standing {
+    let missing: Vec<Missing> = facts
+        .iter()
+        .filter_map(|fact| match fact.answer {
+            Answer::No { banned } => Some(Missing { channel: fact.channel, banned }),
+            Answer::Yes | Answer::Unknown | Answer::Broken => None,
+        })
+        .collect();
+    let some = |answer| facts.iter().any(|fact| fact.answer == answer);
+    let offence = match require {
+        Require::All => !missing.is_empty(),
+        Require::Any => !missing.is_empty() && missing.len() == facts.len(),
+    };
+    let met_by_one = require == Require::Any && some(Answer::Yes);
+    if offence {
+        Standing::Missing(missing)
+    } else if some(Answer::Unknown) && !met_by_one {
+        Standing::Unknown
+    } else {
+        Standing::Met
+    }
+}
+
+/// Whether every "no" that an offence rests on is young enough to punish for.
+pub(crate) fn is_fresh(facts: &[Fact], now_ms: i64) -> bool {
+    facts.iter().all(|fact| !matches!(fact.answer, Answer::No { .. }) || now_ms - fact.as_of_ms <= FRESH_MS)
+}
+
+/// What the offender is in the group itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// Can write now: as a member, or as a guest in the comments of a linked channel.
+    CanSpeak,
+    /// Restricted, fully or partly, and not by us: a person has decided.
+    RestrictedByPerson,
+    /// By us, and not yet released.
+    Muted,
+    Admin,
+    Banned,
+    Unknown,
+}
+
+/// What happens to an offender's message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sentence {
+    /// It stands, and why.
+    Stand(&'static str),
+    /// The message goes; the person was dealt with before.
+    Delete,
+    /// The message goes, the person is told, and cannot write until they subscribe.
+    DeleteMuteWarn,
+    /// The message goes and the person is told; the restriction that a person set stays untouched.
+    DeleteWarn,
+}
+
+/// The sentence for one who is known to miss a channel and is not exempt by the group's own list.
+pub(crate) fn sentence(presence: Presence) -> Sentence {
+    match presence {
+        Presence::CanSpeak => Sentence::DeleteMuteWarn,
+        Presence::RestrictedByPerson => Sentence::DeleteWarn,
+        Presence::Admin => Sentence::Stand("an admin"),
+        Presence::Muted | Presence::Banned => Sentence::Delete,
+        Presence::Unknown => Sentence::Stand("their standing in the group is unknown"),
+    }
+}
+
+/// What to do with an open mute, given what the person is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Release {
+    /// Lift it: it is ours, and no longer deserved.
+    Lift,
+    /// Somebody decided since, or time did: close the record, touch nothing.
+    Close(&'static str),
+    /// Not now.
+    Keep,
+}
+
+/// What Telegram shows of the muted person in the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Muted {
+    /// Restricted exactly as our record says.
+    ByUs,
+    /// Restricted in another way: a person's.
+    Otherwise,
+    /// Not restricted at all.
+    Free,
+    Admin,
+    Banned,
+    Unknown,
+}
+
+/// A mute that `deserved` says nothing more for is lifted, if it is still ours.
+pub(crate) fn release(deserved: bool, muted: Muted) -> Release {
+    match muted {
+        Muted::Unknown => Release::Keep,
+        Muted::Otherwise => Release::Close("a person changed the restriction"),
+        Muted::Free => Release::Close("not restricted any more"),
+        Muted::Admin => Release::Close("an admin now"),
+        Muted::Banned => Release::Close("banned by a person"),
+        Muted::ByUs if deserved => Release::Keep,
+        Muted::ByUs => Release::Lift,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(answers: &str) -> Vec<Fact> {
+        answers
+            .chars()
+            .zip(1..)
+            .map(|(letter, n)| {
+                let answer = match letter {
+                    'y' => Answer::Yes,
+                    'n' => Answer::No { banned: false },
+                    'b' => Answer::No { banned: true },
+                    'x' => Answer::Broken,
+                    _ => Answer::Unknown,
+                };
+                Fact { channel: ChannelId(n), answer, as_of_ms: 0 }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn three_answers_make_one_standing() {
+        // Answers: y yes, n no, b banned, ? unknown, x broken; then what stands, with the channels missing.
+        let cases = [
+            (Require::All, "y", "met"),
+            (Require::All, "n", "missing 1"),
+            (Require::All, "b", "missing 1"),
+            (Require::All, "?", "unknown"),
+            (Require::All, "x", "met"),
+            (Require::All, "yy", "met"),
+            (Require::All, "yn", "missing 2"),
+            (Require::All, "nn", "missing 1 2"),
+            (Require::All, "?n", "missing 2"),
+            (Require::All, "y?", "unknown"),
+            (Require::All, "xn", "missing 2"),
+            (Require::All, "xy", "met"),
+            (Require::All, "x?", "unknown"),
+            (Require::Any, "y", "met"),
+            (Require::Any, "n", "missing 1"),
+            (Require::Any, "yn", "met"),
+            (Require::Any, "nb", "missing 1 2"),
+            (Require::Any, "n?", "unknown"),
+            (Require::Any, "y?", "met"),
+            (Require::Any, "nx", "met"),
+            (Require::Any, "x?", "unknown"),
+            (Require::All, "", "met"),
+            (Require::Any, "", "met"),
+        ];
+        for (require, answers, expected) in cases {
+            let got = match judge(require, &facts(answers)) {
+                Standing::Met => "met".to_owned(),
+                Standing::Unknown => "unknown".to_owned(),
+                Standing::Missing(missing) => {
+                    missing.iter().fold("missing".to_owned(), |text, m| format!("{text} {}", m.channel))
+                }
+            };
+            assert_eq!(got, expected, "{require:?} {answers}");
+        }
+    }
+
+    #[test]
+    fn only_an_old_no_is_stale() {
+        for (answers, age_ms, fresh) in
+            [("y", 60_000, true), ("n", FRESH_MS, true), ("n", FRESH_MS + 1, false), ("yn", 9_000, false)]
+        {
+            assert_eq!(is_fresh(&facts(answers), age_ms), fresh, "{answers} after {age_ms} ms");
+        }
+    }
+
+    #[test]
+    fn only_what_is_ours_and_undeserved_is_lifted() {
+        let lifted: Vec<_> = [Muted::ByUs, Muted::Otherwise, Muted::Free, Muted::Admin, Muted::Banned, Muted::Unknown]
+            .into_iter()
+            .flat_map(|muted| [(true, muted), (false, muted)])
+            .filter(|&(deserved, muted)| release(deserved, muted) == Release::Lift)
+            .collect();
+        assert_eq!(lifted, [(false, Muted::ByUs)]);
+    }
+
+    #[test]
+    fn only_one_who_can_speak_is_muted() {
+        let muted: Vec<_> = [
+            Presence::CanSpeak,
+            Presence::RestrictedByPerson,
+            Presence::Muted,
+            Presence::Admin,
+            Presence::Banned,
+            Presence::Unknown,
+        ]
+        .into_iter()
+        .filter(|&presence| sentence(presence) == Sentence::DeleteMuteWarn)
+        .collect();
+        assert_eq!(muted, [Presence::CanSpeak]);
+    }
+}

@@ -1,0 +1,304 @@
+//! Putting the parts together: connect, work, stop.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use shared::{
+    args::{BadSetting, Bot},
+    health::{Admin, Readiness},
+    ids::BotId,
+    queue::{Deliver, Publish, jetstream::JetStream, jetstream::JetStreamConfig},
+    shard::Shards,
+    telemetry::chain,
+};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    cache::{Redis, RedisConfig},
+    config::{Config, Limits, TELEGRAM_TIMEOUT},
+    dispatch::Dispatch,
+    enforce::Enforcer,
+    event::Reader,
+    groups::Groups,
+    intake::Intake,
+    membership::Membership,
+    metrics::WorkerMetrics,
+    store::{
+        Store, StoreConfig,
+        error::StoreError,
+        migrate::{self, SchemaError},
+    },
+    telegram::{Telegram, TelegramConfig, error::Error},
+    timers::{Bell, Owned, Timers},
+};
+
+/// How often a dependency that is missing at the start is tried.
+const TRY_EVERY: Duration = Duration::from_secs(1);
+
+/// How often the size of the queue is read for the metrics.
+const BACKLOG_EVERY: Duration = Duration::from_secs(5);
+
+/// Names of the readiness conditions.
+pub mod condition {
+    pub const DATABASE: &str = "database";
+    pub const QUEUE: &str = "queue";
+    pub const TELEGRAM: &str = "telegram";
+}
+
+/// Runs a worker of the split system until told to stop.
+///
+/// # Errors
+/// A setting turned out to be wrong once something was asked, or the admin port failed.
+pub async fn run(config: Config, admin: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    let metrics = WorkerMetrics::default();
+    let readiness = Readiness::new(&[condition::DATABASE, condition::QUEUE, condition::TELEGRAM]);
+    let redis = redis(&config)?;
+    let connected = Connected::default();
+    let mut registry = prometheus_client::registry::Registry::default();
+    metrics.register(&mut registry);
+    let page =
+        connected.checks(Admin::new(registry, readiness.clone(), config.process.metrics_auth.clone()), redis.clone());
+
+    let done = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    tasks.spawn(page.serve(admin, done.clone()));
+    let worked = async {
+        let store = store(&config.database.store_config(config.queue.shards), &metrics, &stop).await?;
+        let Some(store) = store else { return Ok(()) };
+        _ = connected.store.set(store.clone());
+        readiness.set(condition::DATABASE, Ok(()));
+        let queue = match JetStream::connect(&JetStreamConfig::new(&config.queue, "worker"), &stop).await {
+            Ok(queue) => queue,
+            Err(_) if stop.is_cancelled() => return Ok(()),
+            Err(err) => return Err(err.into()),
+        };
+        _ = connected.queue.set(queue.clone());
+        readiness.set(condition::QUEUE, Ok(()));
+        let work = Work {
+            bot: config.bot.bot_token.bot(),
+            shards: config.queue.shards,
+            drain: config.process.drain(),
+            telegram: telegram(&config.bot, &config.limits, &metrics)?,
+            queue,
+            store,
+            redis,
+            metrics,
+            readiness: readiness.clone(),
+        };
+        start(work, stop).await
+    };
+    let result = worked.await;
+    done.cancel();
+    tasks.close();
+    tasks.wait().await;
+    result
+}
+
+/// What a worker works with, whichever queue and database it has.
+pub struct Work<Q> {
+    pub bot: BotId,
+    pub shards: Shards,
+    pub drain: Duration,
+    pub telegram: Telegram,
+    pub queue: Q,
+    pub store: Store,
+    pub redis: Option<Redis>,
+    pub metrics: WorkerMetrics,
+    pub readiness: Readiness,
+}
+
+/// Works until told to stop, then finishes what is in hand.
+///
+/// # Errors
+/// Telegram does not accept the token.
+pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken) -> anyhow::Result<()> {
+    let Work { bot, shards, drain, telegram, queue, store, redis, metrics, readiness } = work;
+    let Some(username) = username(&telegram, &stop).await? else { return Ok(()) };
+    readiness.set(condition::TELEGRAM, Ok(()));
+
+    let bell = Bell::default();
+    let owned = Owned::default();
+    let groups = Groups::new(store.clone(), telegram.clone());
+    let membership = Membership::new(telegram.clone(), redis, metrics.cache.clone());
+    let enforcer = Enforcer::new(store.clone(), telegram.clone(), groups.clone(), membership.clone(), bell.clone());
+    let dispatch = Dispatch {
+        bot,
+        reader: Reader { username: username.clone() },
+        groups,
+        membership,
+        enforcer,
+        store: store.clone(),
+        telegram,
+        metrics: metrics.handlers.clone(),
+    };
+    let timers = Timers { store: store.clone(), queue: queue.clone(), bot, owned: owned.clone(), bell };
+    let intake = Intake::new(queue.clone(), store.clone(), dispatch, metrics.intake.clone(), owned, owner_id());
+
+    let background = TaskTracker::new();
+    background.spawn(timers.run(stop.clone()));
+    background.spawn(watch_backlog(queue, metrics.clone(), stop.clone()));
+    background.spawn(purge(store, stop.clone()));
+    background.close();
+    tracing::info!(bot = %username, shards = shards.count(), "working");
+    let stopping = readiness.clone();
+    let told = stop.clone();
+    tokio::join!(intake.run(shards, stop, drain), async move {
+        told.cancelled().await;
+        stopping.stop();
+    });
+    background.wait().await;
+    Ok(())
+}
+
+/// Connects to the database and waits for its schema, for as long as it takes; None: told to stop meanwhile.
+///
+/// # Errors
+/// The schema is newer than this program.
+pub async fn store(
+    config: &StoreConfig,
+    metrics: &WorkerMetrics,
+    stop: &CancellationToken,
+) -> anyhow::Result<Option<Store>> {
+    let mut told = None;
+    let mut say = |what: String| {
+        if told.as_ref() != Some(&what) {
+            tracing::warn!("{what}");
+        }
+        told = Some(what);
+    };
+    loop {
+        match Store::connect(config, metrics.store.clone()).await {
+            Ok(store) => match migrate::check(&store).await {
+                Ok(()) => {
+                    if told.is_some() {
+                        tracing::info!("the database is there");
+                    }
+                    return Ok(Some(store));
+                }
+                Err(err @ SchemaError::Newer { .. }) => return Err(BadSetting(chain(&err)).into()),
+                Err(err) => say(format!("waiting for the database: {}", chain(&err))),
+            },
+            Err(err) => say(format!("waiting for the database: {}", chain(&err))),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TRY_EVERY) => {}
+            () = stop.cancelled() => return Ok(None),
+        }
+    }
+}
+
+/// The bot's own name, which commands are addressed with. Waits for Telegram for as long as it takes; None: told to stop meanwhile.
+async fn username(telegram: &Telegram, stop: &CancellationToken) -> anyhow::Result<Option<String>> {
+    let mut waiting = false;
+    loop {
+        match telegram.get_me().await {
+            Ok(me) => return Ok(Some(me.username)),
+            Err(err @ Error::TokenDead { .. }) => {
+                return Err(
+                    BadSetting(format!("BOT_TOKEN does not work: {err}. Get a valid one from @BotFather.")).into()
+                );
+            }
+            Err(err) if !waiting => {
+                waiting = true;
+                tracing::warn!("waiting for Telegram: {}", chain(&err));
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TRY_EVERY) => {}
+            () = stop.cancelled() => return Ok(None),
+        }
+    }
+}
+
+/// A client by the settings.
+///
+/// # Errors
+/// The HTTP client cannot be built.
+pub fn telegram(bot: &Bot, limits: &Limits, metrics: &WorkerMetrics) -> anyhow::Result<Telegram> {
+    let client = TelegramConfig {
+        api_url: bot.telegram_api_url.clone(),
+        token: bot.bot_token.expose().to_owned().into(),
+        limits: limits.into(),
+        timeout: TELEGRAM_TIMEOUT,
+    };
+    Telegram::new(client, metrics.telegram.clone()).context("setting up the Telegram client")
+}
+
+fn redis(config: &Config) -> anyhow::Result<Option<Redis>> {
+    let Some(url) = config.cache.url() else { return Ok(None) };
+    let redis =
+        RedisConfig { url: url.to_owned(), prefix: config.cache.redis_prefix.clone(), connections: REDIS_CONNECTIONS };
+    Ok(Some(Redis::new(&redis).map_err(|err| BadSetting(err.to_string()))?))
+}
+
+/// A round trip takes some 80 µs (queue.md 5), so a few connections serve thousands of questions a second.
+const REDIS_CONNECTIONS: usize = 8;
+
+/// Names this process in the leases: nobody else, not even this one after a restart.
+fn owner_id() -> String {
+    format!("{:016x}", rand::random::<u64>())
+}
+
+/// What `/health` asks, as soon as it is there.
+#[derive(Clone, Default)]
+struct Connected {
+    store: Arc<OnceLock<Store>>,
+    queue: Arc<OnceLock<JetStream>>,
+}
+
+impl Connected {
+    fn checks(&self, page: Admin, redis: Option<Redis>) -> Admin {
+        let (store, queue) = (Arc::clone(&self.store), Arc::clone(&self.queue));
+        let page = page
+            .check(condition::DATABASE, move || {
+                let store = store.get().cloned();
+                async move { store.ok_or("not connected yet")?.ping().await.map_err(|err| chain(&err)) }
+            })
+            .check(condition::QUEUE, move || {
+                let queue = queue.get().cloned();
+                async move { queue.ok_or("not connected yet")?.check().await.map_err(|err| chain(&err)) }
+            });
+        match redis {
+            None => page,
+            Some(redis) => page.check("redis", move || {
+                let redis = redis.clone();
+                async move { redis.ping().await }
+            }),
+        }
+    }
+}
+
+async fn watch_backlog<Q: Deliver>(queue: Q, metrics: WorkerMetrics, stop: CancellationToken) {
+    loop {
+        if let Ok(backlog) = queue.backlog().await {
+            metrics.intake.backlog.set(backlog);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(BACKLOG_EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Marks of effects are of use for as long as Telegram may deliver an update again: a day, and a day to spare.
+const MARKS_KEPT_MS: i64 = 48 * 3600 * 1000;
+
+const PURGE_EVERY: Duration = Duration::from_secs(600);
+
+async fn purge(store: Store, stop: CancellationToken) {
+    loop {
+        match store.purge_marks(shared::clock::now_ms() - MARKS_KEPT_MS).await {
+            Ok(_) | Err(StoreError::Unavailable(_)) => {}
+            Err(err) => tracing::warn!(error = &err as &dyn std::error::Error, "old marks could not be removed"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PURGE_EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}

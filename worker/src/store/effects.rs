@@ -1,0 +1,262 @@
+//! The one transaction of a batch of offences: marks, mutes, warnings and tasks together, before anything is said to Telegram.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::ids::{ChannelId, ChatId, UserId};
+
+use super::{
+    Store, Tx,
+    epochs::Epoch,
+    error::StoreError,
+    mutes::{self, Mute},
+    repeated,
+    sql::Value,
+    tasks::{self, NewTask},
+    warnings::{self, Warning},
+};
+
+/// What an update had as an effect, and on whom.
+#[derive(Clone, Debug)]
+pub struct Offence {
+    pub user: UserId,
+    /// The first name, for texts.
+    pub name: String,
+    /// None when a person has restricted them already.
+    pub mute: Option<NewMute>,
+    pub warning: Option<NewWarning>,
+    pub mark: EffectMark,
+}
+
+#[derive(Clone, Debug)]
+pub struct NewMute {
+    /// Telegram's `until_date`, in seconds.
+    pub until_s: i64,
+    /// The restriction that is there now, as JSON, if there is one.
+    pub before: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct NewWarning {
+    pub thread: Option<i64>,
+    pub missing: Vec<ChannelId>,
+}
+
+/// Names an update that had an effect (`u<update id>`), so that a redelivery resumes instead of beginning again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EffectMark(pub String);
+
+/// What stands in the rows now, in the order of the offences.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    pub user: UserId,
+    /// The open mute of this person, whoever wrote it.
+    pub mute: Option<Mute>,
+    /// This call wrote it, for this offence.
+    pub mute_is_new: bool,
+    /// The live warning of this person, whoever wanted it.
+    pub warning: Option<Warning>,
+    /// The update was here before: resume from the rows.
+    pub already_marked: bool,
+}
+
+/// As many marks as one call of [`Store::purge_marks`] takes away: short enough not to hold up SQLite's other writers.
+const PURGE_AT_ONCE: i64 = 1000;
+
+impl Store {
+    /// Writes what a batch of offences causes, all or nothing. An offence whose update is marked writes nothing; an open mute and a live
+    /// warning are never overwritten. Offences of one call may share a mark. The tasks are written with it.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], or the database is not available, or a row cannot be read.
+    pub async fn record_offences(
+        &self,
+        epoch: Epoch,
+        group: ChatId,
+        offences: &[Offence],
+        tasks: &[NewTask],
+        now_ms: i64,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        repeated(|| self.try_record_offences(epoch, group, offences, tasks, now_ms)).await
+    }
+
+    async fn try_record_offences(
+        &self,
+        epoch: Epoch,
+        group: ChatId,
+        offences: &[Offence],
+        tasks: &[NewTask],
+        now_ms: i64,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let mut tx = self.begin(epoch).await?;
+        let fresh = mark(&mut tx, offences, now_ms).await?;
+        let is_fresh = |offence: &&Offence| fresh.contains(&offence.mark.0);
+        let new_mutes = add_mutes(&mut tx, group, offences.iter().filter(is_fresh), now_ms).await?;
+        add_warnings(&mut tx, group, offences.iter().filter(is_fresh), now_ms).await?;
+        let mutes = open_mutes(&mut tx, group, offences).await?;
+        let warnings = live_warnings(&mut tx, group, offences).await?;
+        tasks::add(&mut tx, tasks).await?;
+        tx.commit().await?;
+
+        let mut announced = BTreeSet::new();
+        let recorded = offences.iter().map(|offence| {
+            let already_marked = !fresh.contains(&offence.mark.0);
+            let mute = mutes.get(&offence.user).cloned();
+            let is_new = mute.as_ref().is_some_and(|mute| new_mutes.contains(&mute.id));
+            let mute_is_new = is_new && !already_marked && offence.mute.is_some() && announced.insert(offence.user);
+            let warning = warnings.get(&offence.user).cloned();
+            Recorded { user: offence.user, mute, mute_is_new, warning, already_marked }
+        });
+        Ok(recorded.collect())
+    }
+
+    /// Which of these updates had an effect.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn marked(&self, keys: &[String]) -> Result<Vec<String>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = self.sql("marked", "SELECT key FROM effects WHERE key IN ").list(keys.iter().map(String::as_str));
+        self.rows(sql).await?.iter().map(|row| row.text("key")).collect()
+    }
+
+    /// Forgets marks from before that time, the oldest first and not all at once; says how many. Call it again while it finds some.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn purge_marks(&self, before_ms: i64) -> Result<u64, StoreError> {
+        let sql = self
+            .sql("purge_marks", "DELETE FROM effects WHERE key IN")
+            .push(" (SELECT key FROM effects WHERE at_ms < $1 ORDER BY at_ms LIMIT $2)")
+            .bind(before_ms)
+            .bind(PURGE_AT_ONCE);
+        self.run(sql).await
+    }
+}
+
+/// Marks the updates; gives the keys that were not marked before. On Postgres a second transaction with one of these keys waits here until
+/// the first has ended, and then sees its rows: so of two that run at once, one records and the other resumes.
+async fn mark(tx: &mut Tx<'_>, offences: &[Offence], now_ms: i64) -> Result<BTreeSet<String>, StoreError> {
+    // In one order everywhere, so that two transactions do not wait for each other.
+    let keys: BTreeSet<&str> = offences.iter().map(|offence| offence.mark.0.as_str()).collect();
+    if keys.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let sql = tx
+        .sql("mark_effects", "INSERT INTO effects (key, at_ms) VALUES ")
+        .rows(keys.into_iter().map(|key| [key.into(), now_ms.into()]))
+        .push(" ON CONFLICT (key) DO NOTHING RETURNING key");
+    tx.rows(sql).await?.iter().map(|row| row.text("key")).collect()
+}
+
+/// Gives the ids of the rows that were written.
+async fn add_mutes<'o>(
+    tx: &mut Tx<'_>,
+    group: ChatId,
+    offences: impl Iterator<Item = &'o Offence>,
+    now_ms: i64,
+) -> Result<BTreeSet<i64>, StoreError> {
+    let mut wanted: BTreeMap<UserId, (&Offence, &NewMute)> = BTreeMap::new();
+    for offence in offences {
+        if let Some(mute) = &offence.mute {
+            wanted.entry(offence.user).or_insert((offence, mute));
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let rows = wanted.into_iter().map(|(user, (offence, mute))| -> [Value; 7] {
+        [
+            group.into(),
+            user.into(),
+            offence.name.as_str().into(),
+            mutes::MuteState::Pending.as_str().into(),
+            mute.until_s.into(),
+            mute.before.as_deref().into(),
+            now_ms.into(),
+        ]
+    });
+    let sql = tx
+        .sql(
+            "add_mutes",
+            "INSERT INTO mutes (group_id, user_id, name, state, until_s, restriction_before, created_ms) VALUES ",
+        )
+        .rows(rows)
+        .push(" ON CONFLICT (group_id, user_id) WHERE closed_ms IS NULL DO NOTHING RETURNING id");
+    tx.rows(sql).await?.iter().map(|row| row.int("id")).collect()
+}
+
+async fn add_warnings<'o>(
+    tx: &mut Tx<'_>,
+    group: ChatId,
+    offences: impl Iterator<Item = &'o Offence>,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    let mut wanted: BTreeMap<UserId, (&Offence, &NewWarning)> = BTreeMap::new();
+    for offence in offences {
+        if let Some(warning) = &offence.warning {
+            wanted.entry(offence.user).or_insert((offence, warning));
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let rows = wanted.into_iter().map(|(user, (offence, warning))| -> [Value; 7] {
+        [
+            group.into(),
+            user.into(),
+            offence.name.as_str().into(),
+            warnings::WarningState::Wanted.as_str().into(),
+            warning.thread.into(),
+            warnings::missing_text(&warning.missing).as_str().into(),
+            now_ms.into(),
+        ]
+    });
+    let sql = tx
+        .sql(
+            "add_warnings",
+            "INSERT INTO warnings (group_id, user_id, name, state, thread_id, missing, created_ms) VALUES ",
+        )
+        .rows(rows)
+        .push(" ON CONFLICT (group_id, user_id) WHERE closed_ms IS NULL DO NOTHING");
+    tx.run(sql).await.map(|_| ())
+}
+
+async fn open_mutes(
+    tx: &mut Tx<'_>,
+    group: ChatId,
+    offences: &[Offence],
+) -> Result<BTreeMap<UserId, Mute>, StoreError> {
+    if offences.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let sql = tx
+        .sql("recorded_mutes", "SELECT ")
+        .push(mutes::COLUMNS)
+        .push(" FROM mutes WHERE closed_ms IS NULL AND group_id = $1 AND user_id IN ")
+        .bind(group)
+        .list(users(offences));
+    tx.rows(sql).await?.iter().map(|row| mutes::read(row).map(|mute| (mute.user, mute))).collect()
+}
+
+async fn live_warnings(
+    tx: &mut Tx<'_>,
+    group: ChatId,
+    offences: &[Offence],
+) -> Result<BTreeMap<UserId, Warning>, StoreError> {
+    if offences.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let sql = tx
+        .sql("recorded_warnings", "SELECT ")
+        .push(warnings::COLUMNS)
+        .push(" FROM warnings WHERE closed_ms IS NULL AND group_id = $1 AND user_id IN ")
+        .bind(group)
+        .list(users(offences));
+    tx.rows(sql).await?.iter().map(|row| warnings::read(row).map(|warning| (warning.user, warning))).collect()
+}
+
+fn users(offences: &[Offence]) -> BTreeSet<UserId> {
+    offences.iter().map(|offence| offence.user).collect()
+}

@@ -1,0 +1,290 @@
+//! Groups, the channels they require, and who is allowed in spite of that.
+
+use std::collections::BTreeMap;
+
+use shared::ids::{ChannelId, ChatId, UserId};
+
+use super::{
+    Store, Tx,
+    epochs::Epoch,
+    error::StoreError,
+    repeated,
+    sql::Row,
+    tasks::{self, NewTask},
+};
+
+/// A group as it was set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupRow {
+    pub group: ChatId,
+    pub owner: UserId,
+    pub title: String,
+    pub enabled: bool,
+    /// JSON text, an object; what is in it is for its reader to judge.
+    pub params: String,
+    /// In the order in which they were required.
+    pub channels: Vec<ChannelRow>,
+    /// Ids of users and of channels that post.
+    pub allowed: Vec<i64>,
+}
+
+/// A channel that at least one group requires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelRow {
+    pub channel: ChannelId,
+    pub title: String,
+    pub username: Option<String>,
+    pub invite_link: Option<String>,
+    /// Why its breaker is open, if it is.
+    pub broken: Option<String>,
+}
+
+/// What `/protect` decided.
+#[derive(Clone, Debug)]
+pub struct Protect {
+    pub group: ChatId,
+    pub group_title: String,
+    /// Who answers for the protection: the last one who asked for it.
+    pub owner: UserId,
+    pub owner_username: Option<String>,
+    /// Its `broken` is not written. Without an invite link the known one stays.
+    pub channel: ChannelRow,
+}
+
+/// What is left of a group's protection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unprotected {
+    pub enabled: bool,
+}
+
+impl Store {
+    /// # Errors
+    /// The database is not available, or the row cannot be read.
+    pub async fn group(&self, group: ChatId) -> Result<Option<GroupRow>, StoreError> {
+        let sql = self
+            .sql("group", "SELECT g.owner_id, g.title, CASE WHEN g.enabled THEN 1 ELSE 0 END AS enabled,")
+            .push(
+                " CAST(g.params AS TEXT) AS params, c.channel_id, c.title AS channel_title, c.username, c.invite_link,",
+            )
+            .push(" b.reason FROM protected_groups g LEFT JOIN group_channel_links l ON l.group_id = g.group_id")
+            .push(" LEFT JOIN enforced_channels c ON c.channel_id = l.channel_id")
+            .push(" LEFT JOIN channel_breakers b ON b.channel_id = l.channel_id")
+            .push(" WHERE g.group_id = $1 ORDER BY l.position, l.id")
+            .bind(group);
+        let rows = self.rows(sql).await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let mut found = GroupRow {
+            group,
+            owner: UserId(first.int("owner_id")?),
+            title: first.text("title")?,
+            enabled: first.int("enabled")? != 0,
+            params: first.text("params")?,
+            channels: rows.iter().filter_map(|row| channel(row).transpose()).collect::<Result<_, _>>()?,
+            allowed: Vec::new(),
+        };
+        let sql = self
+            .sql("allowed", "SELECT subject_id FROM allowed_users WHERE group_id = $1 ORDER BY subject_id")
+            .bind(group);
+        for row in self.rows(sql).await? {
+            found.allowed.push(row.int("subject_id")?);
+        }
+        Ok(Some(found))
+    }
+
+    /// Protects the group by one more channel; settings from before stay. All rows or none.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], or the database is not available.
+    pub async fn protect(&self, epoch: Epoch, protect: &Protect) -> Result<(), StoreError> {
+        repeated(|| self.try_protect(epoch, protect)).await
+    }
+
+    async fn try_protect(&self, epoch: Epoch, protect: &Protect) -> Result<(), StoreError> {
+        let Protect { group, owner, channel, .. } = protect;
+        let mut tx = self.begin(epoch).await?;
+        let sql = tx
+            .sql("protect_owner", "INSERT INTO owners (user_id, username, created_ms, updated_ms)")
+            .push(" VALUES ($1, $2, {now_ms}, {now_ms})")
+            .push(" ON CONFLICT (user_id) DO UPDATE SET username = excluded.username, updated_ms = excluded.updated_ms")
+            .bind(*owner)
+            .bind(protect.owner_username.as_deref());
+        tx.run(sql).await?;
+        let sql = tx
+            .sql(
+                "protect_group",
+                "INSERT INTO protected_groups (group_id, owner_id, title, enabled, created_ms, updated_ms)",
+            )
+            .push(" VALUES ($1, $2, $3, $4, {now_ms}, {now_ms}) ON CONFLICT (group_id) DO UPDATE SET")
+            .push(" owner_id = excluded.owner_id, title = excluded.title, enabled = excluded.enabled,")
+            .push(" updated_ms = excluded.updated_ms")
+            .bind(*group)
+            .bind(*owner)
+            .bind(protect.group_title.as_str())
+            .bind(true);
+        tx.run(sql).await?;
+        let sql = tx
+            .sql("protect_channel", "INSERT INTO enforced_channels")
+            .push(" (channel_id, title, username, invite_link, created_ms, updated_ms)")
+            .push(" VALUES ($1, $2, $3, $4, {now_ms}, {now_ms}) ON CONFLICT (channel_id) DO UPDATE SET")
+            .push(" title = excluded.title, username = excluded.username,")
+            .push(" invite_link = COALESCE(excluded.invite_link, enforced_channels.invite_link),")
+            .push(" updated_ms = excluded.updated_ms")
+            .bind(channel.channel)
+            .bind(channel.title.as_str())
+            .bind(channel.username.as_deref())
+            .bind(channel.invite_link.as_deref());
+        tx.run(sql).await?;
+        let sql = tx
+            .sql("protect_link", "INSERT INTO group_channel_links (group_id, channel_id, position, created_ms)")
+            .push(
+                " SELECT $1, $2, COALESCE(MAX(position) + 1, 0), {now_ms} FROM group_channel_links WHERE group_id = $1",
+            )
+            .push(" ON CONFLICT (group_id, channel_id) DO NOTHING")
+            .bind(*group)
+            .bind(channel.channel);
+        tx.run(sql).await?;
+        tx.commit().await
+    }
+
+    /// Takes one required channel away, or all of them; without any the group is no longer protected. Its settings stay. The tasks are
+    /// written with it.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], or the database is not available.
+    pub async fn unprotect(
+        &self,
+        epoch: Epoch,
+        group: ChatId,
+        channel: Option<ChannelId>,
+        tasks: &[NewTask],
+    ) -> Result<Unprotected, StoreError> {
+        repeated(|| self.try_unprotect(epoch, group, channel, tasks)).await
+    }
+
+    async fn try_unprotect(
+        &self,
+        epoch: Epoch,
+        group: ChatId,
+        channel: Option<ChannelId>,
+        tasks: &[NewTask],
+    ) -> Result<Unprotected, StoreError> {
+        let mut tx = self.begin(epoch).await?;
+        let sql = match channel {
+            Some(channel) => tx
+                .sql("unprotect_link", "DELETE FROM group_channel_links WHERE group_id = $1 AND channel_id = $2")
+                .bind(group)
+                .bind(channel),
+            None => tx.sql("unprotect_links", "DELETE FROM group_channel_links WHERE group_id = $1").bind(group),
+        };
+        tx.run(sql).await?;
+        let sql = tx
+            .sql("unprotect_group", "UPDATE protected_groups SET updated_ms = {now_ms}, enabled = enabled AND EXISTS")
+            .push(" (SELECT 1 FROM group_channel_links l WHERE l.group_id = protected_groups.group_id)")
+            .push(" WHERE group_id = $1 RETURNING CASE WHEN enabled THEN 1 ELSE 0 END AS enabled")
+            .bind(group);
+        let enabled = tx.row(sql).await?.map_or(Ok(0), |row| row.int("enabled"))? != 0;
+        tasks::add(&mut tx, tasks).await?;
+        tx.commit().await?;
+        Ok(Unprotected { enabled })
+    }
+
+    /// Switches a group's protection on or off. False when there is no such group.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], or the database is not available.
+    pub async fn set_enabled(&self, epoch: Epoch, group: ChatId, enabled: bool) -> Result<bool, StoreError> {
+        let tx = self.begin(epoch).await?;
+        let sql = tx
+            .sql("set_enabled", "UPDATE protected_groups SET enabled = $2, updated_ms = {now_ms} WHERE group_id = $1")
+            .bind(group)
+            .bind(enabled);
+        changed_one(tx, sql).await
+    }
+
+    /// Replaces a group's settings. False when there is no such group.
+    ///
+    /// # Errors
+    /// [`StoreError::BadRow`] when the text is no JSON object, [`StoreError::Fenced`], or the database is not available.
+    pub async fn set_params(&self, epoch: Epoch, group: ChatId, params: &str) -> Result<bool, StoreError> {
+        let params = storable(params)?;
+        let tx = self.begin(epoch).await?;
+        let sql = tx
+            .sql("set_params", "UPDATE protected_groups SET params = CAST($2 AS {json}), updated_ms = {now_ms}")
+            .push(" WHERE group_id = $1")
+            .bind(group)
+            .bind(params.as_str());
+        changed_one(tx, sql).await
+    }
+
+    /// The invite link by which people join a channel, if one is known.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn channel_link(&self, channel: ChannelId) -> Result<Option<String>, StoreError> {
+        let sql =
+            self.sql("channel_link", "SELECT invite_link FROM enforced_channels WHERE channel_id = $1").bind(channel);
+        self.row(sql).await?.map_or(Ok(None), |row| row.maybe_text("invite_link"))
+    }
+
+    /// Remembers the invite link of a channel, or forgets a revoked one.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn set_channel_link(&self, channel: ChannelId, link: Option<&str>) -> Result<(), StoreError> {
+        let sql = self
+            .sql("set_channel_link", "UPDATE enforced_channels SET invite_link = $2, updated_ms = {now_ms}")
+            .push(" WHERE channel_id = $1")
+            .bind(channel)
+            .bind(link);
+        self.run(sql).await.map(|_| ())
+    }
+
+    /// The groups that are protected now and require this channel.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn groups_requiring(&self, channel: ChannelId) -> Result<Vec<ChatId>, StoreError> {
+        let sql = self
+            .sql("groups_requiring", "SELECT l.group_id FROM group_channel_links l")
+            .push(" JOIN protected_groups g ON g.group_id = l.group_id")
+            .push(" WHERE l.channel_id = $1 AND g.enabled ORDER BY l.group_id")
+            .bind(channel);
+        self.rows(sql).await?.iter().map(|row| row.int("group_id").map(ChatId)).collect()
+    }
+}
+
+async fn changed_one(mut tx: Tx<'_>, sql: super::sql::Sql) -> Result<bool, StoreError> {
+    let changed = tx.run(sql).await? > 0;
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// The channel of a joined row; a group without channels has one row with none.
+fn channel(row: &Row) -> Result<Option<ChannelRow>, StoreError> {
+    let Some(channel) = row.maybe_int("channel_id")? else { return Ok(None) };
+    Ok(Some(ChannelRow {
+        channel: ChannelId(channel),
+        title: row.text("channel_title")?,
+        username: row.maybe_text("username")?,
+        invite_link: row.maybe_text("invite_link")?,
+        broken: row.maybe_text("reason")?,
+    }))
+}
+
+/// Settings as both databases take them: one object, and no NUL, which Postgres refuses in JSON even as `\u0000`.
+fn storable(params: &str) -> Result<String, StoreError> {
+    let mut object: BTreeMap<String, serde_json::Value> = serde_json::from_str(params)
+        .map_err(|_| StoreError::BadRow { what: "settings that are no JSON object".to_owned() })?;
+    object = object.into_iter().map(|(name, value)| (name.replace('\0', ""), without_nul(value))).collect();
+    serde_json::to_string(&object).map_err(|err| StoreError::Query(sqlx::Error::Encode(err.into())))
+}
+
+fn without_nul(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value as V;
+    match value {
+        V::String(text) => V::String(text.replace('\0', "")),
+        V::Array(items) => V::Array(items.into_iter().map(without_nul).collect()),
+        V::Object(map) => V::Object(map.into_iter().map(|(k, v)| (k.replace('\0', ""), without_nul(v))).collect()),
+        V::Null | V::Bool(_) | V::Number(_) => value,
+    }
+}

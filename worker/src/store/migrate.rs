@@ -1,0 +1,192 @@
+//! The schema: which version the database has, and how it gets another one.
+//!
+//! sqlx's migrator does the work (order, checksums, the table `_sqlx_migrations`), inside one transaction of ours that holds a lock: several
+//! processes may try at once, one at a time migrates, and a failing migration leaves nothing behind. Both databases undo changes of tables.
+
+use std::collections::BTreeMap;
+
+use sqlx::{
+    SqlSafeStr as _,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
+};
+
+use super::{Store, Tx, error::StoreError, sql::Backend};
+
+/// One migration and whether the database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MigrationStatus {
+    pub version: i64,
+    pub name: String,
+    /// When it was applied, to the second; none when it is missing.
+    pub applied_ms: Option<i64>,
+}
+
+/// Why the schema is not, or could not be made, the one that this program needs.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    #[error("the database's schema is at version {found}, older than this program's {known}: run `worker migrate up`")]
+    Older { found: i64, known: i64 },
+    #[error(
+        "the database's schema has version {found}, which this program does not know (it knows up to {known}): update the program, or run `worker migrate down` with the newer one"
+    )]
+    Newer { found: i64, known: i64 },
+    #[error(
+        "migration {version} was applied in another form than this program has it: its file has been changed since"
+    )]
+    Changed { version: i64 },
+    #[error("migration {version} failed and was undone")]
+    Failed {
+        version: i64,
+        #[source]
+        cause: sqlx::Error,
+    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+macro_rules! migration {
+    ($version:literal, $folder:literal, $file:literal, $name:literal) => {
+        [
+            Migration::new(
+                $version,
+                $name.into(),
+                MigrationType::ReversibleUp,
+                include_str!(concat!("../../../migrations/", $folder, "/", $file, ".up.sql")).into_sql_str(),
+                false,
+            ),
+            Migration::new(
+                $version,
+                $name.into(),
+                MigrationType::ReversibleDown,
+                include_str!(concat!("../../../migrations/", $folder, "/", $file, ".down.sql")).into_sql_str(),
+                false,
+            ),
+        ]
+    };
+}
+
+/// All migrations, oldest first. A new one is a line in each list.
+fn migrator(backend: Backend) -> Migrator {
+    let all = match backend {
+        Backend::Postgres => vec![migration!(1, "postgres", "0001_initial", "initial")],
+        Backend::Sqlite => vec![migration!(1, "sqlite", "0001_initial", "initial")],
+    };
+    let mut migrator = Migrator::with_migrations(all.into_iter().flatten().collect());
+    // Its own lock is for a session on Postgres and none at all on SQLite; ours is the transaction's.
+    migrator.set_locking(false);
+    migrator
+}
+
+/// Brings the schema up to date.
+///
+/// # Errors
+/// [`SchemaError::Newer`], [`SchemaError::Changed`] or [`SchemaError::Failed`], or the database is not available.
+pub async fn up(store: &Store) -> Result<(), SchemaError> {
+    let mut tx = begin_alone(store).await?;
+    let migrator = migrator(store.backend);
+    migrator.run_direct(None, &mut *tx.inner, false).await.map_err(|err| schema_error(&migrator, err))?;
+    Ok(tx.commit().await?)
+}
+
+/// Takes the newest `steps` applied migrations back, and with them what only they could hold.
+///
+/// # Errors
+/// [`SchemaError::Newer`], [`SchemaError::Changed`] or [`SchemaError::Failed`], or the database is not available.
+pub async fn down(store: &Store, steps: usize) -> Result<(), SchemaError> {
+    let mut tx = begin_alone(store).await?;
+    let migrator = migrator(store.backend);
+    let applied = applied(&mut tx).await?;
+    // The version to stay at: the newest one below the last `steps`.
+    let target = applied.keys().rev().nth(steps).copied().unwrap_or(0);
+    if !applied.is_empty() {
+        migrator.undo(&mut *tx.inner, target).await.map_err(|err| schema_error(&migrator, err))?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Every migration that this program or the database knows, oldest first.
+///
+/// # Errors
+/// The database is not available.
+pub async fn status(store: &Store) -> Result<Vec<MigrationStatus>, SchemaError> {
+    let mut tx = store.begin_unfenced().await?;
+    let mut applied = applied(&mut tx).await?;
+    let mut all: BTreeMap<i64, MigrationStatus> = BTreeMap::new();
+    for known in migrator(store.backend).iter() {
+        let applied_ms = applied.get(&known.version).map(|(_, at)| *at);
+        let name = known.description.clone().into_owned();
+        all.insert(known.version, MigrationStatus { version: known.version, name, applied_ms });
+    }
+    applied.retain(|version, _| !all.contains_key(version));
+    for (version, (name, at)) in applied {
+        all.insert(version, MigrationStatus { version, name, applied_ms: Some(at) });
+    }
+    Ok(all.into_values().collect())
+}
+
+/// Whether this program can work with the schema as it is. It changes nothing.
+///
+/// # Errors
+/// [`SchemaError::Older`] or [`SchemaError::Newer`], both of which say what to do, or the database is not available.
+pub async fn check(store: &Store) -> Result<(), SchemaError> {
+    let mut tx = store.begin_unfenced().await?;
+    let applied = applied(&mut tx).await?;
+    let migrator = migrator(store.backend);
+    let known = newest(&migrator);
+    if let Some(found) = applied.keys().rev().copied().find(|version| !migrator.version_exists(*version)) {
+        return Err(SchemaError::Newer { found, known });
+    }
+    if migrator.iter().any(|migration| !applied.contains_key(&migration.version)) {
+        let found = applied.keys().next_back().copied().unwrap_or(0);
+        return Err(SchemaError::Older { found, known });
+    }
+    Ok(())
+}
+
+/// A transaction that keeps every other migration out until it ends; on SQLite, every writer.
+async fn begin_alone(store: &Store) -> Result<Tx<'_>, StoreError> {
+    /// Any number that nobody else locks in this database.
+    const LOCK: i64 = 0x0067_6d62_6f74;
+    let mut tx = store.begin_unfenced().await?;
+    if store.backend == Backend::Postgres {
+        // As text, because `Any` cannot read the void that the function gives. Waits as long as the other migration takes, so not timed.
+        sqlx::query("SELECT CAST(pg_advisory_xact_lock($1) AS TEXT)").bind(LOCK).execute(&mut *tx.inner).await?;
+    }
+    Ok(tx)
+}
+
+/// Versions, names and times of what the database has. None of it when it has never been migrated.
+async fn applied(tx: &mut Tx<'_>) -> Result<BTreeMap<i64, (String, i64)>, StoreError> {
+    let exists = match tx.store.backend {
+        Backend::Postgres => {
+            "SELECT 1 AS one FROM pg_tables WHERE tablename = '_sqlx_migrations' AND schemaname = current_schema()"
+        }
+        Backend::Sqlite => "SELECT 1 AS one FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
+    };
+    let sql = tx.sql("schema_exists", exists);
+    if tx.row(sql).await?.is_none() {
+        return Ok(BTreeMap::new());
+    }
+    let sql = tx
+        .sql("schema_applied", "SELECT version, CAST(description AS TEXT) AS name, {installed_ms} AS applied_ms")
+        .push(" FROM _sqlx_migrations ORDER BY version");
+    let rows = tx.rows(sql).await?;
+    rows.iter().map(|row| Ok((row.int("version")?, (row.text("name")?, row.int("applied_ms")?)))).collect()
+}
+
+fn newest(migrator: &Migrator) -> i64 {
+    migrator.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+fn schema_error(migrator: &Migrator, err: MigrateError) -> SchemaError {
+    match err {
+        MigrateError::VersionMissing(found) => SchemaError::Newer { found, known: newest(migrator) },
+        MigrateError::VersionMismatch(version) => SchemaError::Changed { version },
+        MigrateError::ExecuteMigration(cause, version) => match StoreError::from(cause) {
+            StoreError::Query(cause) => SchemaError::Failed { version, cause },
+            other => other.into(),
+        },
+        MigrateError::Execute(cause) => StoreError::from(cause).into(),
+        other => StoreError::Query(sqlx::Error::Migrate(Box::new(other))).into(),
+    }
+}

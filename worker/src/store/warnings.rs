@@ -1,0 +1,219 @@
+//! Warnings: who is to be told, who has been, by which message.
+
+use shared::ids::{ChannelId, ChatId, MessageId, UserId};
+
+use super::{
+    Store, Tx,
+    epochs::Epoch,
+    error::StoreError,
+    repeated,
+    sql::{Row, Sql},
+    tasks::{self, NewTask},
+};
+
+/// One person's warning. At most one live one (wanted, sending or sent) exists for a person in a group; several may share a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    pub id: i64,
+    pub group: ChatId,
+    pub user: UserId,
+    /// The first name, for the text.
+    pub name: String,
+    pub state: WarningState,
+    pub message: Option<MessageId>,
+    /// The topic that the offending message came from.
+    pub thread: Option<i64>,
+    pub missing: Vec<ChannelId>,
+    /// How often sending began.
+    pub attempts: i64,
+    pub created_ms: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarningState {
+    Wanted,
+    /// On its way; whether it arrived is not known.
+    Sending,
+    Sent,
+    Removed,
+    /// It could not be sent, or its outcome will never be known.
+    Lost,
+}
+
+/// How a warning ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarningEnd {
+    Removed,
+    Lost,
+}
+
+impl WarningState {
+    /// The word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Wanted => "wanted",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Removed => "removed",
+            Self::Lost => "lost",
+        }
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let all = [Self::Wanted, Self::Sending, Self::Sent, Self::Removed, Self::Lost];
+        all.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+impl From<WarningEnd> for WarningState {
+    fn from(end: WarningEnd) -> Self {
+        match end {
+            WarningEnd::Removed => Self::Removed,
+            WarningEnd::Lost => Self::Lost,
+        }
+    }
+}
+
+pub(super) const COLUMNS: &str =
+    "id, group_id, user_id, name, state, message_id, thread_id, missing, attempts, created_ms";
+
+pub(super) fn read(row: &Row) -> Result<Warning, StoreError> {
+    Ok(Warning {
+        id: row.int("id")?,
+        group: ChatId(row.int("group_id")?),
+        user: UserId(row.int("user_id")?),
+        name: row.text("name")?,
+        state: WarningState::read(&row.text("state")?).ok_or_else(|| row.bad("state"))?,
+        message: row.maybe_int("message_id")?.map(MessageId),
+        thread: row.maybe_int("thread_id")?,
+        missing: serde_json::from_str(&row.text("missing")?).map_err(|_| row.bad("missing"))?,
+        attempts: row.int("attempts")?,
+        created_ms: row.int("created_ms")?,
+    })
+}
+
+/// The column `missing`: a JSON list of numbers.
+pub(super) fn missing_text(missing: &[ChannelId]) -> String {
+    let numbers: Vec<String> = missing.iter().map(ChannelId::to_string).collect();
+    format!("[{}]", numbers.join(","))
+}
+
+impl Store {
+    /// What waits for the group's send budget, and what may not have arrived; oldest first.
+    ///
+    /// # Errors
+    /// The database is not available, or a row cannot be read.
+    pub async fn wanted_warnings(&self, group: ChatId) -> Result<Vec<Warning>, StoreError> {
+        let rest = " WHERE group_id = $1 AND state IN ('wanted', 'sending') ORDER BY id";
+        self.warnings(self.warning_rows("wanted_warnings", rest).bind(group)).await
+    }
+
+    /// The live warning of this person in the group: none or one.
+    ///
+    /// # Errors
+    /// The database is not available, or a row cannot be read.
+    pub async fn warnings_of(&self, group: ChatId, user: UserId) -> Result<Vec<Warning>, StoreError> {
+        let rest = " WHERE group_id = $1 AND user_id = $2 AND closed_ms IS NULL ORDER BY id";
+        self.warnings(self.warning_rows("warnings_of", rest).bind(group).bind(user)).await
+    }
+
+    /// The live warnings that this message carries.
+    ///
+    /// # Errors
+    /// The database is not available, or a row cannot be read.
+    pub async fn warnings_with_message(&self, group: ChatId, message: MessageId) -> Result<Vec<Warning>, StoreError> {
+        let rest = " WHERE group_id = $1 AND message_id = $2 AND closed_ms IS NULL ORDER BY id";
+        self.warnings(self.warning_rows("warnings_with_message", rest).bind(group).bind(message)).await
+    }
+
+    /// # Errors
+    /// The database is not available, or the row cannot be read.
+    pub async fn warning(&self, id: i64) -> Result<Option<Warning>, StoreError> {
+        self.row(self.warning_rows("warning", " WHERE id = $1").bind(id)).await?.as_ref().map(read).transpose()
+    }
+
+    /// These are about to be sent, once more. Closed ones stay closed.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], or the database is not available.
+    pub async fn warning_sending(&self, epoch: Epoch, ids: &[i64]) -> Result<(), StoreError> {
+        self.change_warnings(epoch, ids, &[], |tx| {
+            tx.sql("warning_sending", "UPDATE warnings SET state = 'sending', attempts = attempts + 1")
+                .push(" WHERE closed_ms IS NULL AND id IN ")
+        })
+        .await
+    }
+
+    /// These were not sent after all: as if sending had not begun.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], or the database is not available.
+    pub async fn warning_wanted(&self, epoch: Epoch, ids: &[i64]) -> Result<(), StoreError> {
+        self.change_warnings(epoch, ids, &[], |tx| {
+            tx.sql("warning_wanted", "UPDATE warnings SET state = 'wanted', attempts = attempts - 1")
+                .push(" WHERE state = 'sending' AND id IN ")
+        })
+        .await
+    }
+
+    /// These are carried by this message. One that was closed meanwhile stays closed but knows its message, so that it can be removed. The
+    /// tasks are written in any case, since the message stands in any case.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], or the database is not available.
+    pub async fn warning_sent(
+        &self,
+        epoch: Epoch,
+        ids: &[i64],
+        message: MessageId,
+        tasks: &[NewTask],
+    ) -> Result<(), StoreError> {
+        self.change_warnings(epoch, ids, tasks, |tx| {
+            tx.sql("warning_sent", "UPDATE warnings SET message_id = $1,")
+                .push(" state = CASE WHEN closed_ms IS NULL THEN 'sent' ELSE state END WHERE id IN ")
+                .bind(message)
+        })
+        .await
+    }
+
+    /// These are over.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], or the database is not available.
+    pub async fn warning_closed(&self, epoch: Epoch, ids: &[i64], end: WarningEnd) -> Result<(), StoreError> {
+        self.change_warnings(epoch, ids, &[], |tx| {
+            tx.sql("warning_closed", "UPDATE warnings SET state = $1, closed_ms = {now_ms}")
+                .push(" WHERE closed_ms IS NULL AND id IN ")
+                .bind(WarningState::from(end).as_str())
+        })
+        .await
+    }
+
+    /// Runs an update that ends in `id IN`, with its tasks, under the fence.
+    async fn change_warnings(
+        &self,
+        epoch: Epoch,
+        ids: &[i64],
+        tasks: &[NewTask],
+        update: impl Fn(&Tx<'_>) -> Sql,
+    ) -> Result<(), StoreError> {
+        repeated(async || {
+            let mut tx = self.begin(epoch).await?;
+            if !ids.is_empty() {
+                let sql = update(&tx).list(ids.iter().copied());
+                tx.run(sql).await?;
+            }
+            tasks::add(&mut tx, tasks).await?;
+            tx.commit().await
+        })
+        .await
+    }
+
+    fn warning_rows(&self, name: &'static str, rest: &'static str) -> Sql {
+        self.sql(name, "SELECT ").push(COLUMNS).push(" FROM warnings").push(rest)
+    }
+
+    async fn warnings(&self, sql: Sql) -> Result<Vec<Warning>, StoreError> {
+        self.rows(sql).await?.iter().map(read).collect()
+    }
+}
