@@ -103,8 +103,10 @@ fn resource(service: &'static str) -> Resource {
     Resource::builder().with_attributes(ours).build()
 }
 
-/// An error with its causes; its own text never repeats them.
+/// An error with its causes. Our own texts never repeat them; libraries' do, so what has been said is left out.
 pub fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(error.source(), |cause| cause.source())
-        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    std::iter::successors(error.source(), |cause| cause.source()).fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+    })
 }

@@ -20,7 +20,7 @@ use crate::{
     envelope::Envelope,
     queue::{Connection, DeliverError, Publish, PublishError, Stored},
     shard::Shards,
-    subject,
+    subject, trace_context,
 };
 
 mod deliveries;
@@ -47,8 +47,6 @@ const PING_EVERY: Duration = Duration::from_secs(2);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between attempts while NATS is not there at the start.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
-/// Room on disk for what is not yet handled, when the stream is first made. An operator may change it there.
-const MAX_BYTES: i64 = 4 << 30;
 /// How much one chat's queue may hold: the rest stays with Telegram, in order, and nobody else is held up.
 const MAX_PER_SUBJECT: i64 = 1000;
 
@@ -75,7 +73,7 @@ impl JetStreamConfig {
             replicas: queue.nats_replicas,
             name: name.to_owned(),
             prefix: None,
-            max_bytes: MAX_BYTES,
+            max_bytes: i64::from(queue.nats_max_mib) << 20,
             max_per_subject: MAX_PER_SUBJECT,
         }
     }
@@ -213,7 +211,9 @@ impl Publish for JetStream {
         for (name, value) in envelope.headers() {
             headers.insert(name, value);
         }
-        headers.insert(async_nats::header::NATS_MESSAGE_ID, subject::message_id(envelope.bot, &envelope.kind));
+        let message_id = subject::message_id(envelope.bot, &envelope.kind);
+        trace_context::sent("nats", &subject, &message_id);
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, message_id);
         let mut first = true;
         loop {
             // A short outage is waited for, so that the first requests after it need not be sent twice by Telegram.
