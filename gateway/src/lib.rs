@@ -176,8 +176,12 @@ pub async fn serve<Q: Publish>(
 
 async fn tls(updates: &Updates) -> Result<Option<RustlsConfig>, BadSetting> {
     let (Some(cert), Some(key)) = (&updates.tls_cert, &updates.tls_key) else { return Ok(None) };
-    match RustlsConfig::from_pem_file(cert, key).await {
-        Ok(tls) => Ok(Some(tls)),
-        Err(error) => Err(BadSetting(format!("TLS_CERT and TLS_KEY are no certificate and key in PEM: {error}."))),
-    }
+    let tls = RustlsConfig::from_pem_file(cert, key)
+        .await
+        .map_err(|error| BadSetting(format!("TLS_CERT and TLS_KEY are no certificate and key in PEM: {error}.")))?;
+    // It offers HTTP/2, which the port does not speak: Telegram sends HTTP/1.1.
+    let mut offer = rustls::ServerConfig::clone(&tls.get_inner());
+    offer.alpn_protocols = vec![b"http/1.1".to_vec()];
+    tls.reload_from_config(Arc::new(offer));
+    Ok(Some(tls))
 }

@@ -119,6 +119,11 @@ pub struct Queue {
     /// 3 survives the loss of a server and needs a cluster of at least three; each copy costs disk and time.
     #[arg(long, env = "NATS_REPLICAS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
     pub nats_replicas: u8,
+    /// Room on each NATS server's disk for updates that are not yet handled, in MiB; what does not fit stays with Telegram.
+    ///
+    /// Reserved when the queue is first made; later it is changed at the server. Dead letters get a quarter of it on top.
+    #[arg(long, env = "NATS_MAX_MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub nats_max_mib: u32,
     /// Into how many parts the chats are divided: an upper limit to the number of workers.
     ///
     /// Written into the queue's names when it is first made; `worker reshard` changes it later.
