@@ -254,6 +254,11 @@ impl NatsServers {
     pub(crate) fn addresses(&self) -> &[ServerAddr] {
         &self.0
     }
+
+    /// User and password, as the first address that names them does: all lead to one cluster. The client itself leaves them unread.
+    pub(crate) fn credentials(&self) -> Option<(&str, &str)> {
+        self.0.iter().find_map(|server| Some((server.username()?, server.password()?)))
+    }
 }
 
 impl FromStr for NatsServers {

@@ -140,7 +140,10 @@ impl JetStream {
 
     async fn attempt(config: &JetStreamConfig) -> Result<Self, setup::Error> {
         let (state, connection) = watch::channel(Connection { connected: false, generation: 0 });
-        let options = ConnectOptions::new()
+        let options = config.servers.credentials().map_or_else(ConnectOptions::new, |(user, password)| {
+            ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
+        });
+        let options = options
             .name(&config.name)
             .connection_timeout(REQUEST_TIMEOUT)
             .request_timeout(Some(REQUEST_TIMEOUT))
