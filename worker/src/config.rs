@@ -19,7 +19,7 @@ pub enum Command {
     /// Work on updates (the default).
     Run(Box<Config>),
     /// Bring the database to this program's version, or back.
-    Migrate(Migrate),
+    Migrate(Box<Migrate>),
 }
 
 /// Takes updates from the queue, decides, and calls Telegram. Run as many as you like: they share the work.

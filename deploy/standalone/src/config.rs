@@ -22,7 +22,7 @@ pub(crate) enum Command {
     #[cfg(feature = "demo")]
     Demo(Demo),
     /// Bring the database to this program's version, or back. Running the bot does it by itself.
-    Migrate(Migrate),
+    Migrate(Box<Migrate>),
 }
 
 /// gmbot in one process: needs a bot token and nothing else.

@@ -18,16 +18,16 @@ use serde_json::{Value, json};
 use crate::control::acts::Act;
 use crate::faults::Fault;
 use crate::floods::FloodLimits;
+use crate::hub::Hub;
 use crate::ids::{ChatId, UserId};
 use crate::reply::json_response;
-use crate::shared::Shared;
 use crate::world::World;
 
 mod acts;
 
-type Control = State<Arc<Shared>>;
+type Control = State<Arc<Hub>>;
 
-pub(crate) fn router() -> Router<Arc<Shared>> {
+pub(crate) fn router() -> Router<Arc<Hub>> {
     Router::new()
         .route("/acts", post(act))
         .route("/chats", get(chats))

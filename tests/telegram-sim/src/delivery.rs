@@ -8,7 +8,7 @@ use rand::Rng;
 use tokio::sync::mpsc;
 
 use crate::delivery::plan::{Outcome, Plan, Verdict};
-use crate::shared::Shared;
+use crate::hub::Hub;
 use crate::state::updates::Delivery;
 use crate::state::webhook::Target;
 
@@ -25,7 +25,7 @@ struct Finished {
 }
 
 /// Runs until the simulator stops. Without a webhook it waits for one.
-pub(crate) async fn run(shared: Arc<Shared>, client: reqwest::Client) {
+pub(crate) async fn run(shared: Arc<Hub>, client: reqwest::Client) {
     let (finish, mut finished) = mpsc::unbounded_channel::<Finished>();
     let mut changed = shared.changed.subscribe();
     let mut plan = Plan::default();
@@ -59,7 +59,7 @@ pub(crate) async fn run(shared: Arc<Shared>, client: reqwest::Client) {
 }
 
 fn deliver(
-    shared: &Arc<Shared>,
+    shared: &Arc<Hub>,
     client: &reqwest::Client,
     target: &Target,
     generation: u64,
@@ -86,7 +86,7 @@ fn deliver(
 }
 
 /// What follows from an answer: the update is done with, or is tried again later, or is too old by then.
-fn settle(shared: &Shared, plan: &mut Plan, generation: u64, done: &Finished) {
+fn settle(shared: &Hub, plan: &mut Plan, generation: u64, done: &Finished) {
     let now_ms = shared.clock.now_ms();
     let verdict = shared.change(|state| {
         let long_wait_s = state.rng.random_range(60..=120);

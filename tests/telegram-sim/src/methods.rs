@@ -2,8 +2,8 @@
 
 use crate::args::Args;
 use crate::floods::Cost;
+use crate::hub::Hub;
 use crate::reply::{ApiError, MethodResult};
-use crate::shared::Shared;
 
 mod access;
 mod callbacks;
@@ -100,7 +100,7 @@ fn check_token(given: &str, token: &str) -> Result<(), ApiError> {
 }
 
 /// Runs a method. Only the two that wait are async inside.
-pub(crate) async fn call(shared: &Shared, name: Name, args: &Args) -> MethodResult {
+pub(crate) async fn call(shared: &Hub, name: Name, args: &Args) -> MethodResult {
     let cost = match name {
         Name::SendMessage | Name::EditMessageText | Name::EditMessageReplyMarkup => {
             shared.read(|state| access::chat_id(state, args.text("chat_id"))).ok().map(Cost::Send)

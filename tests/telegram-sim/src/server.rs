@@ -15,18 +15,18 @@ use crate::args::{Args, MAX_BYTES};
 use crate::connection::Scissors;
 use crate::control;
 use crate::faults::{Fault, Harm};
+use crate::hub::Hub;
 use crate::ids::{ChatId, UserId};
 use crate::ledger::Call;
 use crate::methods::{self, Name};
 use crate::reply::{ApiError, MethodResult, raw_response, response};
-use crate::shared::Shared;
 
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
+pub(crate) fn router(shared: Arc<Hub>) -> Router {
     Router::new().nest("/control", control::router()).fallback(serve).with_state(shared)
 }
 
 async fn serve(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<Hub>>,
     ConnectInfo(scissors): ConnectInfo<Scissors>,
     request: Request,
 ) -> Response {
@@ -56,7 +56,7 @@ fn refuse_reading(status: StatusCode) -> Response {
 
 /// One call on its way.
 struct Handling {
-    shared: Arc<Shared>,
+    shared: Arc<Hub>,
     scissors: Scissors,
     name: String,
     args: Args,

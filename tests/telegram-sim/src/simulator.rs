@@ -12,9 +12,9 @@ use crate::config::SimConfig;
 use crate::connection::{CuttableListener, Scissors};
 use crate::faults::Fault;
 use crate::floods::FloodLimits;
+use crate::hub::Hub;
 use crate::ids::UserId;
 use crate::ledger::Calls;
-use crate::shared::Shared;
 use crate::state::updates::Delivery;
 use crate::world::World;
 use crate::{delivery, server};
@@ -45,7 +45,7 @@ pub struct TimedOut {
 
 /// A simulated Telegram with one bot. Dropping it stops it.
 pub struct Simulator {
-    shared: Arc<Shared>,
+    shared: Arc<Hub>,
     address: SocketAddr,
     bot: UserId,
 }
@@ -68,7 +68,7 @@ impl Simulator {
             .map_err(|source| StartError::Listen { address: config.listen, source })?;
         let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
         let client = delivery::client().map_err(StartError::Client)?;
-        let shared = Arc::new(Shared::new(config, bot));
+        let shared = Arc::new(Hub::new(config, bot));
         let service = server::router(shared.clone()).into_make_service_with_connect_info::<Scissors>();
         let stop = shared.stop.clone();
         shared.tasks.spawn(async move {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::hub::Hub;
 use crate::ids::{ChatId, MessageId, UserId};
 use crate::rights::AdminRights;
-use crate::shared::Shared;
 use crate::state::State;
 use crate::state::chat::{Chat, ChatKind};
 use crate::state::member::Status;
@@ -37,7 +37,7 @@ pub type Act<T> = Result<T, Refused>;
 /// Everything people can do. Cheap to clone; all clones act in the same world.
 #[derive(Clone)]
 pub struct World {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<Hub>,
 }
 
 /// A person about to be made.
@@ -52,7 +52,7 @@ pub struct Person<'a> {
 }
 
 impl World {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Hub>) -> Self {
         Self { shared }
     }
 

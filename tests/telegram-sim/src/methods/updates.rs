@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::args::Args;
+use crate::hub::{Hub, lock};
 use crate::reply::{Answer, ApiError, MethodResult};
-use crate::shared::{Shared, lock};
 use crate::state::State;
 use crate::state::updates::Delivery;
 
@@ -37,7 +37,7 @@ impl Poll {
     }
 }
 
-pub(super) async fn get_updates(shared: &Shared, args: &Args) -> MethodResult {
+pub(super) async fn get_updates(shared: &Hub, args: &Args) -> MethodResult {
     let webhook_is_set = shared.change(|state| {
         state.updates.set_allowed(args.json("allowed_updates").as_ref());
         state.webhook.is_set()
@@ -82,7 +82,7 @@ pub(super) async fn get_updates(shared: &Shared, args: &Args) -> MethodResult {
 }
 
 /// Limit and time-out, against polls that spin: the same offset again and again gets slower.
-fn pace(shared: &Shared, offset: i64, args: &Args) -> (usize, i64) {
+fn pace(shared: &Hub, offset: i64, args: &Args) -> (usize, i64) {
     let mut limit = args.number_within("limit", 100, 1, 100);
     let mut timeout_s = args.number_within("timeout", 0, 0, 50);
     let now_ms = shared.clock.now_ms();
@@ -101,7 +101,7 @@ fn pace(shared: &Shared, offset: i64, args: &Args) -> (usize, i64) {
     (usize::try_from(limit).unwrap_or(1), timeout_s)
 }
 
-async fn conflict(shared: &Shared, error: ApiError) -> MethodResult {
+async fn conflict(shared: &Hub, error: ApiError) -> MethodResult {
     let now_ms = shared.clock.now_ms();
     let soon_after =
         lock(&shared.poll).last_conflict_ms.replace(now_ms).is_some_and(|last| now_ms - last < CONFLICT_MS);

@@ -7,8 +7,8 @@ use tokio::net::TcpStream;
 use url::{Host, Url};
 
 use crate::args::Args;
+use crate::hub::{Hub, lock};
 use crate::reply::{Answer, ApiError, MethodResult};
-use crate::shared::{Shared, lock};
 use crate::state::State;
 use crate::state::webhook::Target;
 
@@ -21,7 +21,7 @@ fn bad_webhook(text: impl std::fmt::Display) -> ApiError {
     ApiError::bad_request(format!("bad webhook: {text}"))
 }
 
-pub(super) async fn set(shared: &Shared, args: &Args) -> MethodResult {
+pub(super) async fn set(shared: &Hub, args: &Args) -> MethodResult {
     if args.text("url").trim().is_empty() {
         return delete(shared, args);
     }
@@ -122,7 +122,7 @@ fn is_reserved(ip: Ipv4Addr) -> bool {
         || ip.octets()[0] >= 240
 }
 
-pub(super) fn delete(shared: &Shared, args: &Args) -> MethodResult {
+pub(super) fn delete(shared: &Hub, args: &Args) -> MethodResult {
     Ok(shared.change(|state| {
         state.updates.set_allowed(args.json("allowed_updates").as_ref());
         if args.flag("drop_pending_updates") {
