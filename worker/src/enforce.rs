@@ -61,6 +61,9 @@ const SHORTEST_MUTE_S: i64 = 60;
 /// How long a command and its reply stay (product.md 5).
 const TIDY_AFTER: Duration = Duration::from_secs(60);
 
+/// How often a release of many is reported: the group's send budget is 20 a minute, and warnings need it too.
+pub(crate) const PROGRESS_EVERY: Duration = Duration::from_secs(3);
+
 impl Enforcer {
     pub(crate) fn new(store: Store, telegram: Telegram, groups: Groups, membership: Membership, bell: Bell) -> Self {
         Self { store, telegram, groups, membership, bell }

@@ -8,7 +8,10 @@ use shared::ids::{ChannelId, UserId};
 use crate::{
     groups::{Channel, Rules},
     policy::Missing,
-    telegram::message::{Button, EntityKind, Keyboard, MessageEntity, Outgoing, Press},
+    telegram::{
+        message::{Button, EntityKind, Keyboard, MessageEntity, Outgoing, Press},
+        replies::AdminRights,
+    },
 };
 
 /// Longest name or title that is shown; Telegram allows 128 and 255 characters.
@@ -159,7 +162,7 @@ pub(crate) mod alert {
 
 /// Replies to admins' commands.
 pub(crate) mod reply {
-    use super::{Channel, shown, title};
+    use super::{AdminRights, Channel, shown, title};
 
     pub(crate) const PROTECT_USAGE: &str = "Tell me which channel: /protect @channel. For a private channel, forward one of its posts here and reply to it with /protect, or use its numeric id.";
     pub(crate) const BASIC_GROUP: &str = "This is a basic group, and Telegram lets nobody be muted here. Turn it into a supergroup first: open the group's settings and, for example, make the chat history visible to new members. Then send /protect again.";
@@ -204,7 +207,12 @@ pub(crate) mod reply {
         )
     }
 
-    /// `lacking` names the rights as Telegram's own menus do.
+    /// What the bot may not do in the group though it has to, in the words of Telegram's menus.
+    pub(crate) fn lacking(own: AdminRights) -> Vec<&'static str> {
+        let needed = [(own.can_delete_messages, "delete messages"), (own.can_restrict_members, "ban users")];
+        needed.into_iter().filter(|(has, _)| !has).map(|(_, right)| right).collect()
+    }
+
     pub(crate) fn rights_missing(lacking: &[&str]) -> String {
         format!(
             "I need more rights in this group: please make me an admin who may {}. Then send /protect again.",
