@@ -68,7 +68,12 @@ impl Handle for Dispatch {
                 let outcome = self.messages(fence, &jobs[at..at + count], &messages).await;
                 // What was done of a batch is found again in the ledger, so the whole of it may be repeated.
                 let disposition = self.settled("message", outcome);
+                let done = disposition == Disposition::Done;
                 dispositions.extend(std::iter::repeat_n(disposition, count));
+                if !done {
+                    // What came after them must not overtake them: without an answer it waits.
+                    break;
+                }
             }
         }
         dispositions
