@@ -116,7 +116,7 @@ impl Redis {
 
     /// Runs a call unless Redis is known to be away, and notes how it went.
     async fn bounded<T>(&self, call: impl Future<Output = Result<T, Failure>>) -> Option<T> {
-        if self.lock().pause_until.is_some_and(|until| Instant::now() < until) {
+        if !self.may_ask() {
             return None;
         }
         let failure = match tokio::time::timeout(TIMEOUT, call).await {
@@ -129,6 +129,20 @@ impl Redis {
         };
         self.failed(&failure);
         None
+    }
+
+    /// After a pause one call tries, and the others go on without until it has an answer.
+    fn may_ask(&self) -> bool {
+        let mut outage = self.lock();
+        let now = Instant::now();
+        match outage.pause_until {
+            Some(until) if now < until => false,
+            Some(_) => {
+                outage.pause_until = Some(now + PAUSE);
+                true
+            }
+            None => true,
+        }
     }
 
     fn answered(&self) {
@@ -161,3 +175,6 @@ enum Failure {
     #[error("{0}")]
     Command(#[from] deadpool_redis::redis::RedisError),
 }
+
+#[cfg(test)]
+mod tests;
