@@ -1,6 +1,6 @@
 //! Is this person in this channel: yes, no, or unknown. Memory, then Redis, then Telegram; one question at a time about the same thing.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use moka::future::Cache as Memory;
 use rand::Rng as _;
@@ -158,8 +158,8 @@ impl Membership {
     ) {
         let question = Question { user, channel };
         if let Some(verdict) = Verdict::new(answer, date_s * 1000 + 999, until_s) {
-            self.recent.invalidate(&question).await;
             self.verdicts.put(&question, &verdict).await;
+            self.recent.invalidate(&question).await;
         }
     }
 
@@ -171,27 +171,51 @@ impl Membership {
             return verdict.fact(question.channel);
         }
         self.metrics.misses.inc();
-        if freshness == Freshness::Anew {
-            let fact = self.ask(question, priority).await;
-            if matches!(fact.answer, Answer::Yes | Answer::No { .. }) {
-                self.recent.insert(question, fact).await;
-            }
-            return fact;
+        let asked = match freshness {
+            Freshness::Anew => self.ask_alone(question, priority).await,
+            Freshness::Cached | Freshness::Fresh => self.ask_together(question, priority).await,
+        };
+        if asked.answer == Answer::Yes {
+            return asked;
         }
-        // An answer that is an error to the cache is shared by those who wait for it, and forgotten.
-        let asked = self.recent.try_get_with(question, async {
+        // They may have subscribed while the question was on its way. Only in their favour: a push stands for a whole second.
+        match self.recall(question.user, question.channel).await {
+            Some(known) if known.answer == Answer::Yes && known.as_of_ms > asked.as_of_ms => known,
+            _ => asked,
+        }
+    }
+
+    async fn ask_alone(&self, question: Question, priority: Priority) -> Fact {
+        let fact = self.ask(question, priority).await;
+        if matches!(fact.answer, Answer::Yes | Answer::No { .. }) {
+            self.recent.insert(question, fact).await;
+        }
+        fact
+    }
+
+    async fn ask_together(&self, question: Question, priority: Priority) -> Fact {
+        match self.join(question, priority).await {
+            // Kept for 5 s after it came, but what counts is when it was asked.
+            Ok(fact) if shared::clock::now_ms() - fact.as_of_ms > FRESH_MS => {
+                self.recent.invalidate(&question).await;
+                self.join(question, priority).await.unwrap_or_else(|unknown| *unknown)
+            }
+            Ok(fact) => fact,
+            Err(unknown) => *unknown,
+        }
+    }
+
+    /// An answer that is young, or one that is on its way, or a question of our own. What is unknown is an error to moka: it is shared by
+    /// those who wait for it, and not kept.
+    async fn join(&self, question: Question, priority: Priority) -> Result<Fact, Arc<Fact>> {
+        let asking = async {
             let fact = self.ask(question, priority).await;
             match fact.answer {
                 Answer::Yes | Answer::No { .. } => Ok(fact),
                 Answer::Unknown | Answer::Broken => Err(fact),
             }
-        });
-        match asked.await {
-            // Kept for 5 s after it came, but what counts is when it was asked.
-            Ok(fact) if shared::clock::now_ms() - fact.as_of_ms <= FRESH_MS => fact,
-            Ok(_) => self.ask(question, priority).await,
-            Err(fact) => *fact,
-        }
+        };
+        self.recent.try_get_with(question, asking).await
     }
 
     async fn ask(&self, question: Question, priority: Priority) -> Fact {
@@ -240,51 +264,4 @@ fn no_answer(err: &Error) -> Answer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statuses_of_a_channel_give_three_answers() {
-        let no = Answer::No { banned: false };
-        let cases = [
-            (MemberStatus::Creator, Some(true), Answer::Yes),
-            (MemberStatus::Administrator, Some(true), Answer::Yes),
-            (MemberStatus::Member, Some(true), Answer::Yes),
-            (MemberStatus::Left, Some(false), no),
-            (MemberStatus::Kicked, Some(false), Answer::No { banned: true }),
-            (MemberStatus::Restricted, Some(true), Answer::Yes),
-            (MemberStatus::Restricted, Some(false), no),
-            (MemberStatus::Restricted, None, Answer::Unknown),
-            (MemberStatus::Other, None, Answer::Unknown),
-        ];
-        for (status, is_member, expected) in cases {
-            assert_eq!(answer(status, is_member), expected, "{status:?}, is_member {is_member:?}");
-        }
-    }
-
-    #[test]
-    fn times_to_live_are_jittered_and_end_with_a_subscription() {
-        for (given, base_ms) in [(Answer::Yes, YES_MS), (Answer::No { banned: false }, NO_MS)] {
-            let ttls: Vec<i64> =
-                (0..200).filter_map(|_| Verdict::new(given, 1_000, None)).map(|v| v.expires_ms - 1_000).collect();
-            let (least, most) = (ttls.iter().min(), ttls.iter().max());
-            assert!(least >= Some(&(base_ms * 85 / 100)) && most <= Some(&(base_ms * 115 / 100)), "{least:?} {most:?}");
-            assert_ne!(least, most);
-        }
-        let paid = Verdict::new(Answer::Yes, 1_000, Some(31)).expect("a definite answer");
-        assert_eq!(paid.expires_ms, 31_000);
-        assert_eq!(Verdict::new(Answer::Unknown, 0, None), None);
-        assert_eq!(Verdict::new(Answer::Broken, 0, None), None);
-    }
-
-    #[test]
-    fn verdicts_survive_their_encoding() {
-        for given in [Answer::Yes, Answer::No { banned: false }, Answer::No { banned: true }] {
-            let verdict = Verdict::new(given, 5, None).expect("a definite answer");
-            assert_eq!(Verdict::decode(&verdict.encode()), Some(verdict));
-        }
-        for text in ["", "maybe 1 2", "yes", "yes x y", "unknown 1 2"] {
-            assert_eq!(Verdict::decode(text), None, "{text:?}");
-        }
-    }
-}
+mod tests;
