@@ -85,6 +85,8 @@ pub(crate) struct Intake<Q: Deliver, H: Handle> {
     store: Store,
     lanes: Arc<WorkLanes<Q, H>>,
     lane_tasks: TaskTracker,
+    /// Tells the lanes that we stop.
+    leaving: CancellationToken,
     room: Room,
     metrics: IntakeMetrics,
     owned: Owned,
@@ -95,12 +97,14 @@ pub(crate) struct Intake<Q: Deliver, H: Handle> {
 impl<Q: Deliver, H: Handle> Intake<Q, H> {
     pub(crate) fn new(queue: Q, store: Store, handler: H, metrics: IntakeMetrics, owned: Owned, owner: String) -> Self {
         let lane_tasks = TaskTracker::new();
+        let leaving = CancellationToken::new();
         let settler = Settler::new(queue.clone(), handler, metrics.clone());
         Self {
-            lanes: Arc::new(Lanes::new(settler, lane_tasks.clone())),
+            lanes: Arc::new(Lanes::new(settler, lane_tasks.clone(), leaving.clone())),
             queue,
             store,
             lane_tasks,
+            leaving,
             room: Room::new(),
             metrics,
             owned,
@@ -108,7 +112,8 @@ impl<Q: Deliver, H: Handle> Intake<Q, H> {
         }
     }
 
-    /// Works on all shards until told to stop; then finishes what is in hand, at most for `drain`, and gives the shards back.
+    /// Works on all shards until told to stop; then finishes what is in hand, at most for `drain`, and gives the shards back. What waits to
+    /// be tried again is left to whoever owns the shard next.
     pub(crate) async fn run(self, shards: Shards, stop: CancellationToken, drain: Duration) {
         let intake = Arc::new(self);
         let drained = CancellationToken::new();
@@ -119,6 +124,7 @@ impl<Q: Deliver, H: Handle> Intake<Q, H> {
         owners.spawn(count_lanes(Arc::clone(&intake), drained.clone()));
         owners.close();
         stop.cancelled().await;
+        intake.leaving.cancel();
         intake.lane_tasks.close();
         if tokio::time::timeout(drain, intake.lane_tasks.wait()).await.is_err() {
             tracing::warn!(

@@ -17,7 +17,7 @@ use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How much of a lane is handed over at once: what one `deleteMessages` can take (telegram.md 3.6).
 pub(crate) const BATCH: usize = 100;
@@ -34,6 +34,7 @@ pub(crate) struct Lanes<K, W, R> {
     lanes: Arc<Mutex<HashMap<K, Lane<W>>>>,
     runner: Arc<R>,
     tasks: TaskTracker,
+    leaving: CancellationToken,
 }
 
 struct Lane<W> {
@@ -85,8 +86,9 @@ where
     W: Send + 'static,
     R: Run<K, W>,
 {
-    pub(crate) fn new(runner: R, tasks: TaskTracker) -> Self {
-        Self { lanes: Arc::default(), runner: Arc::new(runner), tasks }
+    /// Once `leaving` is cancelled no lane waits any more for its time to try again: what it holds is left.
+    pub(crate) fn new(runner: R, tasks: TaskTracker, leaving: CancellationToken) -> Self {
+        Self { lanes: Arc::default(), runner: Arc::new(runner), tasks, leaving }
     }
 
     /// Puts work at the end of its lane, or of the lane's urgent part.
@@ -101,7 +103,8 @@ where
         if urgent { &mut lane.urgent } else { &mut lane.rest }.waiting.push_back(work);
         lane.pushed.notify_one();
         if is_new {
-            self.tasks.spawn(work_lane(Arc::clone(&self.lanes), Arc::clone(&self.runner), key));
+            let (lanes, runner) = (Arc::clone(&self.lanes), Arc::clone(&self.runner));
+            self.tasks.spawn(work_lane(lanes, runner, key, self.leaving.clone()));
         }
     }
 
@@ -120,7 +123,7 @@ where
     }
 }
 
-async fn work_lane<K, W, R>(lanes: Arc<Mutex<HashMap<K, Lane<W>>>>, runner: Arc<R>, key: K)
+async fn work_lane<K, W, R>(lanes: Arc<Mutex<HashMap<K, Lane<W>>>>, runner: Arc<R>, key: K, leaving: CancellationToken)
 where
     K: Copy + Eq + Hash,
     R: Run<K, W>,
@@ -139,6 +142,7 @@ where
                 tokio::select! {
                     () = sleep_until(until) => {}
                     () = pushed.notified() => {}
+                    () = leaving.cancelled() => return,
                 }
             }
             Next::End => return,
@@ -195,7 +199,7 @@ mod tests {
     fn lanes(takes: Duration) -> (Lanes<i64, String, Recorder>, mpsc::UnboundedReceiver<Batch>, TaskTracker) {
         let (seen, batches) = mpsc::unbounded_channel();
         let tasks = TaskTracker::new();
-        (Lanes::new(Recorder { seen, takes }, tasks.clone()), batches, tasks)
+        (Lanes::new(Recorder { seen, takes }, tasks.clone(), CancellationToken::new()), batches, tasks)
     }
 
     async fn all(mut batches: mpsc::UnboundedReceiver<Batch>, count: usize) -> Vec<String> {
@@ -258,6 +262,21 @@ mod tests {
         tasks.close();
         tasks.wait().await;
         assert_eq!(lanes.open(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_who_leaves_waits_to_try_again() {
+        let (lanes, batches, tasks) = lanes(Duration::from_secs(1));
+        let start = Instant::now();
+        lanes.push(1, "a!".to_owned(), false);
+        lanes.push(2, "b".to_owned(), false);
+        tokio::task::yield_now().await;
+        lanes.push(2, "c".to_owned(), false);
+        lanes.leaving.cancel();
+        assert_eq!(all(batches, 3).await, ["1:a!", "2:b", "2:c"], "what can be finished is");
+        tasks.close();
+        tasks.wait().await;
+        assert_eq!(start.elapsed(), Duration::from_secs(2));
     }
 
     #[tokio::test(start_paused = true)]

@@ -428,6 +428,19 @@ async fn a_stop_finishes_what_is_in_hand_within_its_time_and_leaves_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_does_not_wait_for_what_waits() {
+    let mut bench = Bench::running().await;
+    bench.script.on(1, [Step::Say(Disposition::Wait(Some(SOON * 2)))]);
+    bench.publish(1, CHAT).await;
+    bench.until_seen(1, 1).await;
+    let took = bench.stop().await;
+    assert!(took < SOON / 4, "{took:?}");
+    assert_eq!(bench.queue.rows().await, 1);
+    bench.start(SOON);
+    bench.until_rows(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_press_passes_messages_that_wait() {
     let bench = Bench::running().await;
     bench.script.on(1, std::iter::repeat_n(again(), 2));
