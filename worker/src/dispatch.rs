@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::{
     envelope::{Envelope, Kind},
     ids::{BotId, ChatId},
+    telemetry::chain,
 };
 use tracing::Instrument as _;
 
@@ -203,11 +204,6 @@ fn disposition(err: &HandlerError) -> Disposition {
             | Error::Other { .. }),
         ) => Disposition::Fail(chain(err)),
     }
-}
-
-fn chain(err: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(err.source(), |err| err.source());
-    causes.fold(err.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// What an update's effects are marked with.

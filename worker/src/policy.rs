@@ -98,7 +98,7 @@ pub(crate) enum Presence {
 /// What happens to an offender's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sentence {
-    /// It stands, and why.
+    /// It stands, and why, as metrics name it.
     Stand(&'static str),
     /// The message goes; the person was dealt with before.
     Delete,
@@ -113,9 +113,9 @@ pub(crate) fn sentence(presence: Presence) -> Sentence {
     match presence {
         Presence::CanSpeak => Sentence::DeleteMuteWarn,
         Presence::RestrictedByPerson => Sentence::DeleteWarn,
-        Presence::Admin => Sentence::Stand("an admin"),
+        Presence::Admin => Sentence::Stand("admin"),
         Presence::Muted | Presence::Banned => Sentence::Delete,
-        Presence::Unknown => Sentence::Stand("their standing in the group is unknown"),
+        Presence::Unknown => Sentence::Stand("unknown"),
     }
 }
 
