@@ -47,3 +47,62 @@ pub(crate) fn muted(member: &Member, mute: &Mute) -> Muted {
 fn is_ours(member: &Member, mute: &Mute) -> bool {
     member.permissions == Some(Permissions::NONE) && member.until == Some(mute.until_s)
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::ids::{ChatId, UserId};
+
+    use super::*;
+    use crate::{store::mutes::MuteState, telegram::replies::AdminRights};
+
+    const UNTIL_S: i64 = 1_790_000_000;
+
+    fn mute() -> Mute {
+        Mute {
+            id: 1,
+            group: ChatId(-100),
+            user: UserId(7),
+            name: "Ann".to_owned(),
+            state: MuteState::Active,
+            until_s: UNTIL_S,
+            before: None,
+            created_ms: 0,
+            closed_ms: None,
+            closed_why: None,
+        }
+    }
+
+    fn member(status: MemberStatus, permissions: Option<Permissions>, until: Option<i64>) -> Member {
+        let rights = AdminRights::default();
+        Member { status, is_member: Some(true), permissions, until, rights, is_anonymous: false }
+    }
+
+    #[test]
+    fn only_a_restriction_exactly_as_recorded_is_ours() {
+        use MemberStatus::{Administrator, Creator, Kicked, Left, Other, Restricted};
+        let partly = Permissions { can_send_messages: true, ..Permissions::NONE };
+        let cases = [
+            (Creator, None, None, Presence::Admin, Muted::Admin),
+            (Administrator, None, None, Presence::Admin, Muted::Admin),
+            (MemberStatus::Member, None, None, Presence::CanSpeak, Muted::Free),
+            (Left, None, None, Presence::CanSpeak, Muted::Free),
+            (Kicked, None, Some(UNTIL_S), Presence::Banned, Muted::Banned),
+            (Other, None, None, Presence::Unknown, Muted::Unknown),
+            (Restricted, Some(Permissions::NONE), Some(UNTIL_S), Presence::Muted, Muted::ByUs),
+            (Restricted, Some(Permissions::NONE), Some(UNTIL_S + 1), Presence::RestrictedByPerson, Muted::Otherwise),
+            (Restricted, Some(Permissions::NONE), None, Presence::RestrictedByPerson, Muted::Otherwise),
+            (Restricted, Some(partly), Some(UNTIL_S), Presence::RestrictedByPerson, Muted::Otherwise),
+            (Restricted, None, Some(UNTIL_S), Presence::RestrictedByPerson, Muted::Otherwise),
+        ];
+        for (status, permissions, until, expected_presence, expected_muted) in cases {
+            let member = member(status, permissions, until);
+            assert_eq!(muted(&member, &mute()), expected_muted, "{member:?}");
+            let shown = Ok(member);
+            assert_eq!(presence(&shown, Some(&mute())), expected_presence, "{shown:?}");
+            let without =
+                if expected_presence == Presence::Muted { Presence::RestrictedByPerson } else { expected_presence };
+            assert_eq!(presence(&shown, None), without, "{shown:?} without a record");
+        }
+        assert_eq!(presence(&Err(Error::UserUnknown), Some(&mute())), Presence::Unknown);
+    }
+}
