@@ -42,6 +42,7 @@ struct Trouble {
     leases_end: AtomicBool,
     letters: Mutex<Vec<DeadLetter>>,
     delivered: Mutex<HashMap<u64, (Envelope, Receipt)>>,
+    delivered_again: AtomicU32,
     /// Into the current period of each shard.
     again: Mutex<HashMap<Shard, mpsc::UnboundedSender<Item>>>,
     connection: watch::Sender<Connection>,
@@ -60,6 +61,7 @@ impl Queue {
             leases_end: AtomicBool::new(false),
             letters: Mutex::default(),
             delivered: Mutex::default(),
+            delivered_again: AtomicU32::new(0),
             again: Mutex::default(),
             connection,
         };
@@ -93,6 +95,11 @@ impl Queue {
 
     pub(super) fn reconnect(&self) {
         self.trouble.connection.send_modify(|connection| connection.generation += 1);
+    }
+
+    /// How many second deliveries have been taken.
+    pub(super) fn delivered_again(&self) -> u32 {
+        self.trouble.delivered_again.load(Ordering::SeqCst)
     }
 
     /// Delivers again all that has been delivered.
@@ -144,7 +151,9 @@ impl Deliver for Queue {
     async fn open(&self, lease: &Lease) -> Result<Self::Deliveries, DeliverError> {
         let (sender, again) = mpsc::unbounded_channel();
         lock(&self.trouble.again).insert(lease.shard, sender);
+        let trouble = Arc::clone(&self.trouble);
         let again = stream::unfold(again, async |mut again| again.recv().await.map(|item| (item, again)));
+        let again = again.inspect(move |_| _ = trouble.delivered_again.fetch_add(1, Ordering::SeqCst));
         let trouble = Arc::clone(&self.trouble);
         let rows = self.rows.open(lease).await?.inspect(move |item| {
             if let Ok(Delivery { sequence, content: Ok(envelope), receipt, .. }) = item {
