@@ -15,7 +15,7 @@ use crate::{
     groups::{Groups, Rules},
     handlers::HandlerError,
     membership::Membership,
-    policy::{Answer, Missing, Sentence, Standing, judge},
+    policy::{Missing, Sentence, Standing, judge},
     store::{
         Store,
         effects::{EffectMark, NewMute, NewWarning, Offence, Recorded},
@@ -146,8 +146,8 @@ impl Enforcer {
         for channel in rules.channel_ids() {
             facts.extend(self.membership.recall(mute.user, channel).await);
         }
-        let subscribed = facts.iter().any(|fact| fact.answer == Answer::Yes);
-        if subscribed && judge(rules.settings.require, &facts) == Standing::Met {
+        let all_known = facts.len() == rules.channels.len();
+        if all_known && judge(rules.settings.require, &facts) == Standing::Met {
             self.close(fence, mute.id, "subscribed meanwhile").await?;
             return self.unwarn(fence, mute.group, mute.user).await;
         }

@@ -77,11 +77,7 @@ pub(crate) async fn run(
             async move { store.ping().await.map_err(|err| chain(&err)) }
         },
     );
-    let inbox = store.inbox().ok_or_else(|| {
-        BadSetting(
-            "DATABASE_URL must be a file here, such as ./gmbot.db: for Postgres, run gateway and worker.".to_owned(),
-        )
-    })?;
+    let inbox = store.inbox().expect("the database is a file");
     let queue = InProcess::open(inbox, Config::shards(), INBOX_LIMIT)
         .await
         .map_err(|err| anyhow::anyhow!(err).context("reading the inbox"))?;
@@ -128,6 +124,10 @@ async fn ends(ended: &CancellationToken, part: impl Future<Output = anyhow::Resu
 
 /// The file, at this program's version.
 async fn open(config: &Config, metrics: &WorkerMetrics) -> anyhow::Result<Store> {
+    if !config.database.database_url.is_sqlite() {
+        let sentence = "DATABASE_URL must be a file here, such as ./gmbot.db: for Postgres, run gateway and worker.";
+        return Err(BadSetting(sentence.to_owned()).into());
+    }
     let store = Store::connect(&config.store(), metrics.store.clone()).await.context("opening DATABASE_URL")?;
     migrate::up(&store).await.context("bringing the database to this version")?;
     Ok(store)
