@@ -16,6 +16,7 @@ use shared::{
 };
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use url::Url;
 
 use crate::{
     cache::{Redis, RedisConfig},
@@ -221,7 +222,7 @@ async fn username(telegram: &Telegram, stop: &CancellationToken) -> anyhow::Resu
 /// The HTTP client cannot be built.
 pub fn telegram(bot: &Bot, limits: &Limits, metrics: &WorkerMetrics) -> anyhow::Result<Telegram> {
     let client = TelegramConfig {
-        api_url: bot.telegram_api_url.clone(),
+        api_url: Url::clone(&bot.telegram_api_url),
         token: bot.bot_token.expose().to_owned().into(),
         limits: limits.into(),
         timeout: TELEGRAM_TIMEOUT,

@@ -15,7 +15,9 @@ fn variables(command: &Command) -> BTreeSet<String> {
 /// Variables that the example sets or shows.
 fn shown(example: &str) -> BTreeSet<String> {
     let named = example.lines().filter_map(|line| line.trim_start_matches('#').split_once('='));
-    let plain = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let plain = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    };
     named.map(|(name, _)| name).filter(|name| plain(name)).map(str::to_owned).collect()
 }
 
