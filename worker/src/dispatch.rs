@@ -44,6 +44,9 @@ pub(crate) struct Dispatch {
 /// A token that Telegram refuses is mended by an operator, not by asking again soon.
 const TOKEN_DEAD_WAIT: Duration = Duration::from_secs(60);
 
+/// When a task that Telegram's trouble has stopped is asked again. The call itself was tried several times.
+const UNREACHABLE_WAIT: Duration = Duration::from_secs(10);
+
 impl Handle for Dispatch {
     async fn handle(&self, fence: &Fence, jobs: &[&Job]) -> Vec<Disposition> {
         let events: Vec<Result<Event, _>> = jobs.iter().map(|job| self.reader.read(&job.envelope)).collect();
@@ -136,11 +139,37 @@ impl Dispatch {
     async fn task(&self, fence: &Fence, job: &Job, id: i64, task: &Task) -> Result<(), HandlerError> {
         let Some(row) = self.store.task(id).await? else { return Ok(()) };
         let chat = ChatId(job.envelope.routing.0);
+        let again = match self.answer(fence, chat, task).await {
+            // Not in the lane: whoever presses a button would wait behind it, and meanwhile its owner would publish it again and again.
+            Err(HandlerError::Telegram(err @ (Error::FloodWait { .. } | Error::Unavailable(_)))) => {
+                let wait = if let Error::FloodWait { retry_after } = err { retry_after } else { UNREACHABLE_WAIT };
+                let err = HandlerError::Telegram(err);
+                self.metrics.failed("task", &err);
+                tracing::warn!(error = &err as &dyn std::error::Error, "not finished; asking again later");
+                Some(wait)
+            }
+            answered => answered?,
+        };
+        match again {
+            None => self.store.finish_task(fence.into(), id, row.version).await?,
+            Some(after) => {
+                let due_ms = shared::clock::now_ms() + i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 2);
+                self.store.postpone_task(fence.into(), id, row.version, due_ms).await?
+            }
+        };
+        Ok(())
+    }
+
+    /// Says when the question is to be asked again, if it is.
+    async fn answer(&self, fence: &Fence, chat: ChatId, task: &Task) -> Result<Option<Duration>, HandlerError> {
         let Self { groups, membership, enforcer, store, telegram, .. } = self;
         match task {
             Task::Judge { user, bulk } => {
                 let review = Review { groups, membership, enforcer, store, telegram };
-                review.judge(fence, chat, *user, *bulk).await?;
+                return review.judge(fence, chat, *user, *bulk).await;
+            }
+            Task::Progress { message, total } => {
+                return tasks::progress(store, telegram, fence, chat, *message, *total).await;
             }
             Task::Warn => enforcer.warn_together(fence, chat).await?,
             Task::Unwarn { warning } => tasks::unwarn(enforcer, store, fence, *warning).await?,
@@ -148,12 +177,8 @@ impl Dispatch {
             Task::Say { text, topic, tidy } => {
                 enforcer.say(fence, chat, text.clone(), *topic, tidy).await?;
             }
-            Task::Progress { message, total } => {
-                tasks::progress(enforcer, store, telegram, fence, chat, *message, *total).await?;
-            }
         }
-        self.store.finish_task(fence.into(), id, row.version).await?;
-        Ok(())
+        Ok(None)
     }
 
     fn settled(&self, handler: &'static str, outcome: Result<(), HandlerError>) -> Disposition {

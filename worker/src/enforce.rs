@@ -15,7 +15,7 @@ use crate::{
     groups::{Groups, Rules},
     handlers::HandlerError,
     membership::Membership,
-    policy::{Answer, Missing, Sentence, Standing, judge},
+    policy::{Answer, Missing, Muted, Sentence, Standing, judge},
     store::{
         Store,
         effects::{EffectMark, NewMute, NewWarning, Offence, Recorded},
@@ -188,6 +188,25 @@ impl Enforcer {
     pub(crate) async fn close(&self, fence: &Fence, mute: i64, why: &str) -> Result<(), HandlerError> {
         let open = [MuteState::Pending, MuteState::Active, MuteState::Releasing];
         self.store.set_mute_state(fence.into(), mute, &open, MuteState::Closed, Some(why), &[]).await?;
+        Ok(())
+    }
+
+    /// Ends a record because of how the person was found. Telegram may show for a moment how things were before a mute of ours, and a mute
+    /// whose call timed out may still land: then there would be one without a record, so they are looked at once more.
+    ///
+    /// # Errors
+    /// The database is away, or the shard is not ours any more.
+    pub(crate) async fn close_as_found(
+        &self,
+        fence: &Fence,
+        mute: &Mute,
+        found: Muted,
+        why: &str,
+    ) -> Result<(), HandlerError> {
+        let may_land = found == Muted::Free && mute.until_s > shared::clock::now_s();
+        let again: Vec<NewTask> = may_land.then(|| self.look_again(mute.group, mute.user)).into_iter().collect();
+        let open = [MuteState::Pending, MuteState::Active, MuteState::Releasing];
+        self.store.set_mute_state(fence.into(), mute.id, &open, MuteState::Closed, Some(why), &again).await?;
         Ok(())
     }
 
