@@ -68,10 +68,11 @@ impl Handle for Dispatch {
                 });
             } else {
                 let count = messages.len();
-                let outcome = self.messages(fence, &jobs[at..at + count], &messages).await;
-                // What was done of a batch is found again in the ledger, so the whole of it may be repeated.
-                let disposition = self.settled("message", outcome);
-                dispositions.extend(std::iter::repeat_n(disposition, count));
+                self.messages(fence, &jobs[at..at + count], &messages, &mut dispositions).await;
+                if dispositions.last().is_some_and(is_unfinished) {
+                    // No later message may overtake it: without an answer they wait too. Presses and tasks are questions, and need no order.
+                    break;
+                }
             }
         }
         dispositions
@@ -105,17 +106,39 @@ impl Dispatch {
         self.settled(name, outcome)
     }
 
-    async fn messages(&self, fence: &Fence, jobs: &[&Job], messages: &[Posted<'_>]) -> Result<(), HandlerError> {
+    /// Answers for all of them, or up to the first command that does not finish: what was said before it is not said again.
+    async fn messages(
+        &self,
+        fence: &Fence,
+        jobs: &[&Job],
+        messages: &[Posted<'_>],
+        dispositions: &mut Vec<Disposition>,
+    ) {
         let Self { groups, membership, store, telegram, .. } = self;
         let court = Court { groups, membership, store, telegram };
-        let fates = message::on_messages(&court, &self.enforcer, fence, messages).await?;
+        let fates = match message::on_messages(&court, &self.enforcer, fence, messages).await {
+            Ok(fates) => fates,
+            Err(err) => {
+                // What was done of a batch is found again in the ledger, so the whole of it may be repeated.
+                let disposition = self.settled("message", Err(err));
+                return dispositions.extend(std::iter::repeat_n(disposition, messages.len()));
+            }
+        };
         for ((posted, fate), job) in messages.iter().zip(fates).zip(jobs) {
             self.metrics.verified(fate.label(), &job.envelope);
-            if let (true, Some(command)) = (fate.stands(), &posted.message.command) {
-                self.command(fence, posted.message, command).instrument(job.span.clone()).await?;
+            let outcome = match &posted.message.command {
+                Some(command) if fate.stands() => {
+                    self.command(fence, posted.message, command).instrument(job.span.clone()).await
+                }
+                Some(_) | None => Ok(()),
+            };
+            let disposition = self.settled("message", outcome);
+            let unfinished = is_unfinished(&disposition);
+            dispositions.push(disposition);
+            if unfinished {
+                return;
             }
         }
-        Ok(())
     }
 
     async fn command(&self, fence: &Fence, message: &MessagePosted, command: &Command) -> Result<(), HandlerError> {
@@ -192,6 +215,13 @@ impl Dispatch {
             _ => tracing::warn!(handler, error = &err as &dyn std::error::Error, "not finished; trying again"),
         }
         disposition
+    }
+}
+
+fn is_unfinished(disposition: &Disposition) -> bool {
+    match disposition {
+        Disposition::Done | Disposition::Reject(_) => false,
+        Disposition::Wait(_) | Disposition::Fail(_) | Disposition::Abandon => true,
     }
 }
 
