@@ -58,6 +58,9 @@ pub(crate) struct Offender {
 /// Under 30 s Telegram takes an end for "never" (Bot API, restrictChatMember), and a call may take 20 s to arrive.
 const SHORTEST_MUTE_S: i64 = 60;
 
+/// The shortest mute that is written down, so that it can still be sent after a retry or two.
+const SHORTEST_PLANNED: Duration = Duration::from_secs(90);
+
 /// How long a command and its reply stay (product.md 5).
 const TIDY_AFTER: Duration = Duration::from_secs(60);
 
@@ -121,7 +124,8 @@ impl Enforcer {
 
     /// The rows to write, and a later look at every mute: a call may land long after its time-out.
     fn offences(&self, group: ChatId, rules: &Rules, offenders: &[Offender]) -> (Vec<Offence>, Vec<NewTask>) {
-        let until_s = shared::clock::now_s() + i64::try_from(rules.settings.mute_for.as_secs()).unwrap_or(i64::MAX);
+        let mute_for = rules.settings.mute_for.max(SHORTEST_PLANNED);
+        let until_s = shared::clock::now_s().saturating_add(i64::try_from(mute_for.as_secs()).unwrap_or(i64::MAX));
         let told = offenders.iter().filter(|offender| offender.sentence != Sentence::Delete);
         let offences: Vec<Offence> = told
             .map(|offender| Offence {
