@@ -44,6 +44,9 @@ pub(crate) struct Dispatch {
 /// A token that Telegram refuses is mended by an operator, not by asking again soon.
 const TOKEN_DEAD_WAIT: Duration = Duration::from_secs(60);
 
+/// When a task that became a dead letter is asked again: what it found may have passed, or another version of the program may read it.
+const BURIED_WAIT_MS: i64 = 3600 * 1000;
+
 /// When a task that Telegram's trouble has stopped is asked again. The call itself was tried several times.
 const UNREACHABLE_WAIT: Duration = Duration::from_secs(10);
 
@@ -76,6 +79,20 @@ impl Handle for Dispatch {
             }
         }
         dispositions
+    }
+
+    /// A task's row would have it published, and buried, every minute.
+    async fn buried(&self, fence: &Fence, job: &Job) {
+        let Kind::Task { id, .. } = job.envelope.kind else { return };
+        let put_off = async {
+            let Some(row) = self.store.task(id).await? else { return Ok(()) };
+            let due_ms = shared::clock::now_ms() + BURIED_WAIT_MS;
+            self.store.postpone_task(fence.into(), id, row.version, due_ms).await.map(drop)
+        };
+        let put_off: Result<(), StoreError> = put_off.await;
+        if let Err(err) = put_off {
+            tracing::warn!(parent: &job.span, error = &err as &dyn std::error::Error, "a buried task will come again at once");
+        }
     }
 }
 

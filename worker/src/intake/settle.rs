@@ -146,6 +146,7 @@ impl<Q: Deliver, H: Handle> Settler<Q, H> {
             Ok(()) => {
                 tracing::error!(parent: &work.job.span, reason = letter.reason, attempts = letter.attempts, "dead letter");
                 self.metrics.dead_letters.inc();
+                self.handler.buried(&work.fence, &work.job).await;
                 self.ack(work).await
             }
             Err(err) => {
