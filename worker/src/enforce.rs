@@ -223,7 +223,8 @@ impl Enforcer {
     /// Says something to a group, now or when its budget allows; a command and its reply go again after a minute.
     ///
     /// # Errors
-    /// Telegram or the database is away. Repeating may say it twice.
+    /// Telegram or the database is away. Repeating may say it twice. Where only the outcome is unknown nothing is repeated: whoever gave the
+    /// command can, and a reply that comes again and again is worse than none.
     pub(crate) async fn say(
         &self,
         fence: &Fence,
@@ -247,9 +248,13 @@ impl Enforcer {
                 self.later(chat, &Task::Say { text: message.text, topic, tidy: tidy.to_vec() }, retry_after).await?;
                 return Ok(None);
             }
-            Err(err @ (Error::OutcomeUnknown(_) | Error::Unavailable(_))) => return Err(err.into()),
+            Err(err @ Error::Unavailable(_)) => return Err(err.into()),
             Err(err) => {
-                tracing::warn!(chat.id = chat.0, error = &err as &dyn std::error::Error, "a reply could not be sent");
+                tracing::warn!(
+                    chat.id = chat.0,
+                    error = &err as &dyn std::error::Error,
+                    "a reply was not sent, or may not have been"
+                );
                 None
             }
         };
