@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use rand::Rng as _;
 use shared::ids::{ChatId, MessageId, UserId};
+use tokio::time::Instant;
 
 use crate::{
     event::Task,
     fence::Fence,
     groups::{Groups, Rules},
     handlers::HandlerError,
+    ledger,
     membership::Membership,
-    policy::{Answer, Missing, Muted, Sentence, Standing, judge},
+    policy::{Answer, Missing, Muted, Presence, Sentence, Standing, judge},
     store::{
         Store,
         effects::{EffectMark, NewMute, NewWarning, Offence, Recorded},
@@ -58,6 +60,9 @@ pub(crate) struct Offender {
 /// Under 30 s Telegram takes an end for "never" (Bot API, restrictChatMember), and a call may take 20 s to arrive.
 const SHORTEST_MUTE_S: i64 = 60;
 
+/// How long what was seen of a person may be acted on: admins ban spammers within seconds, just when we are at work.
+const LOOK_HOLDS: Duration = Duration::from_secs(1);
+
 /// The shortest mute that is written down, so that it can still be sent after a retry or two.
 const SHORTEST_PLANNED: Duration = Duration::from_secs(90);
 
@@ -85,6 +90,7 @@ impl Enforcer {
         offenders: &[Offender],
         channel_posts: &[MessageId],
     ) -> Result<(), HandlerError> {
+        let looked_at = Instant::now();
         let messages: Vec<MessageId> =
             offenders.iter().flat_map(|offender| &offender.messages).chain(channel_posts).copied().collect();
         self.delete(fence, group, &messages).await?;
@@ -99,7 +105,9 @@ impl Enforcer {
         let now_ms = shared::clock::now_ms();
         let recorded = self.store.record_offences(fence.into(), group, &offences, &tasks, now_ms).await?;
         for Recorded { mute, .. } in &recorded {
-            if let Some(mute) = mute.as_ref().filter(|mute| mute.state == MuteState::Pending) {
+            if let Some(mute) = mute.as_ref().filter(|mute| mute.state == MuteState::Pending)
+                && (looked_at.elapsed() < LOOK_HOLDS || self.may_still_be_muted(fence, mute).await?)
+            {
                 self.mute(fence, rules, mute).await?;
             }
         }
@@ -142,6 +150,22 @@ impl Enforcer {
         let muted = offences.iter().filter(|offence| offence.mute.is_some());
         let tasks = muted.map(|offence| self.look_again(group, offence.user)).collect();
         (offences, tasks)
+    }
+
+    /// Looks at the person once more, since time has passed: muting somebody whom an admin has banned meanwhile would lift the ban.
+    async fn may_still_be_muted(&self, fence: &Fence, mute: &Mute) -> Result<bool, HandlerError> {
+        let member = match self.telegram.member(mute.group, mute.user, Priority::P0).await {
+            Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_))) => return Err(err.into()),
+            member => member,
+        };
+        match ledger::presence(&member, Some(mute)) {
+            Presence::CanSpeak | Presence::Muted => Ok(true),
+            Presence::Unknown => Ok(false),
+            Presence::Admin | Presence::Banned | Presence::RestrictedByPerson => {
+                self.close(fence, mute.id, "a person has decided meanwhile").await?;
+                Ok(false)
+            }
+        }
     }
 
     /// Mutes as the record says, unless the person has subscribed since it was written.
