@@ -20,7 +20,8 @@ pub(crate) struct Reader {
     pub username: String,
 }
 
-/// Bytes that are neither an update nor a task. The text of members is not in it: serde names a place and a type.
+/// Bytes that are neither an update nor a task. The cause may quote a value that has the wrong type, members' text perhaps, so only the
+/// outer sentence is ever shown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreadable {
     #[error("it is not an update of Telegram")]
@@ -169,6 +170,7 @@ struct RawMessage {
     contact: Option<IgnoredAny>,
     dice: Option<IgnoredAny>,
     game: Option<IgnoredAny>,
+    invoice: Option<IgnoredAny>,
     poll: Option<IgnoredAny>,
     venue: Option<IgnoredAny>,
 }
@@ -193,6 +195,7 @@ impl RawMessage {
             &self.contact,
             &self.dice,
             &self.game,
+            &self.invoice,
             &self.poll,
             &self.venue,
         ];
