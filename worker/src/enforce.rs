@@ -63,6 +63,9 @@ const SHORTEST_PLANNED: Duration = Duration::from_secs(90);
 /// How long a command and its reply stay (product.md 5).
 const TIDY_AFTER: Duration = Duration::from_secs(60);
 
+/// How often a release of many is reported: the group's send budget is 20 a minute, and warnings need it too.
+pub(crate) const PROGRESS_EVERY: Duration = Duration::from_secs(3);
+
 impl Enforcer {
     pub(crate) fn new(store: Store, telegram: Telegram, groups: Groups, membership: Membership, bell: Bell) -> Self {
         Self { store, telegram, groups, membership, bell }

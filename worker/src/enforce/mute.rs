@@ -12,7 +12,7 @@ use crate::{
     groups::Rules,
     handlers::HandlerError,
     ledger,
-    policy::{Answer, Muted, Presence, Standing, judge},
+    policy::{Muted, Presence, Standing, judge},
     store::{
         mutes::{Mute, MuteState},
         tasks::NewTask,
@@ -46,8 +46,8 @@ impl Enforcer {
         for channel in rules.channel_ids() {
             facts.extend(self.membership.recall(mute.user, channel).await);
         }
-        let subscribed = facts.iter().any(|fact| fact.answer == Answer::Yes);
-        if subscribed && judge(rules.settings.require, &facts) == Standing::Met {
+        let all_known = facts.len() == rules.channels.len();
+        if all_known && judge(rules.settings.require, &facts) == Standing::Met {
             self.close(fence, mute.id, "subscribed meanwhile").await?;
             return self.unwarn(fence, mute.group, mute.user).await;
         }

@@ -6,7 +6,7 @@ use shared::ids::{ChatId, MessageId, UserId};
 
 use super::HandlerError;
 use crate::{
-    enforce::{Enforcer, Released},
+    enforce::{Enforcer, PROGRESS_EVERY, Released},
     fence::Fence,
     groups::{Groups, Mode, Rules},
     ledger,
@@ -21,9 +21,6 @@ use crate::{
     },
     texts::reply,
 };
-
-/// How often a release of many is reported.
-pub(crate) const PROGRESS_EVERY: Duration = Duration::from_secs(3);
 
 /// How long after its end a mute is still looked for: calls that timed out may land until then.
 const LATE_CALLS: Duration = Duration::from_secs(120);
