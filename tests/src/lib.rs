@@ -23,6 +23,7 @@
 
 pub mod process;
 pub mod services;
+pub mod standalone;
 
 pub mod wait;
 

@@ -173,7 +173,8 @@ impl Enforcer {
         let message = Outgoing { text, thread: topic, ..Outgoing::default() };
         let sent = match self.telegram.send(slot, &message).await {
             Ok(sent) => Some(sent),
-            Err(Error::FloodWait { retry_after }) => {
+            Err(err @ Error::FloodWait { retry_after }) => {
+                tracing::warn!(chat.id = chat.0, error = &err as &dyn std::error::Error, "a reply has to wait");
                 self.later(chat, &Task::Say { text: message.text, topic, tidy: tidy.to_vec() }, retry_after).await?;
                 return Ok(None);
             }

@@ -101,7 +101,8 @@ impl Enforcer {
                 self.later(group, &Task::Warn, UNKNOWN_WAIT).await?;
                 Ok(false)
             }
-            Err(Error::FloodWait { retry_after }) => {
+            Err(err @ Error::FloodWait { retry_after }) => {
+                tracing::warn!(chat.id = group.0, error = &err as &dyn std::error::Error, "a warning has to wait");
                 self.store.warning_wanted(fence.into(), &ids(&warnings)).await?;
                 self.later(group, &Task::Warn, retry_after).await?;
                 Ok(false)

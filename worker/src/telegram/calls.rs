@@ -174,7 +174,7 @@ impl Telegram {
             Err(_) => return Err(Error::Unavailable(Outage::TimedOut)),
         };
         Span::current().record("http.response.status_code", status);
-        let result = envelope::open(status, retry_after, &bytes)?;
+        let result = envelope::open(status, retry_after, &bytes, self.0.token.expose_secret())?;
         read(&result).ok_or(Error::Unavailable(Outage::Unreadable { status, bytes: bytes.len() }))
     }
 }
