@@ -231,10 +231,9 @@ pub fn telegram(bot: &Bot, limits: &Limits, metrics: &WorkerMetrics) -> anyhow::
 }
 
 fn redis(config: &Config) -> anyhow::Result<Option<Redis>> {
-    let Some(url) = config.cache.url() else { return Ok(None) };
-    let redis =
-        RedisConfig { url: url.to_owned(), prefix: config.cache.redis_prefix.clone(), connections: REDIS_CONNECTIONS };
-    Ok(Some(Redis::new(&redis).map_err(|err| BadSetting(err.to_string()))?))
+    let Some(url) = config.cache.redis_url.clone() else { return Ok(None) };
+    let redis = RedisConfig { url, prefix: config.cache.redis_prefix.clone(), connections: REDIS_CONNECTIONS };
+    Ok(Some(Redis::new(&redis).context("setting up the Redis client")?))
 }
 
 /// A round trip takes some 80 µs (queue.md 5), so a few connections serve thousands of questions a second.
