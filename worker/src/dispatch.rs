@@ -25,7 +25,7 @@ use crate::{
     intake::{Handle, Job, settle::Disposition},
     membership::Membership,
     metrics::HandlerMetrics,
-    store::{Store, epochs::Epoch, error::StoreError},
+    store::{Store, epochs::Epoch, error::StoreError, tasks::TaskRow},
     telegram::{Telegram, error::Error},
 };
 
@@ -45,10 +45,10 @@ pub(crate) struct Dispatch {
 const TOKEN_DEAD_WAIT: Duration = Duration::from_secs(60);
 
 /// When a task that became a dead letter is asked again: what it found may have passed, or another version of the program may read it.
-const BURIED_WAIT_MS: i64 = 3600 * 1000;
+const BURIED_WAIT: Duration = Duration::from_secs(3600);
 
-/// When a task that Telegram's trouble has stopped is asked again. The call itself was tried several times.
-const UNREACHABLE_WAIT: Duration = Duration::from_secs(10);
+/// When a task that Telegram's trouble has stopped is asked again: somebody may wait for their release.
+const UNREACHABLE_WAIT: Duration = Duration::from_secs(3);
 
 impl Handle for Dispatch {
     async fn handle(&self, fence: &Fence, jobs: &[&Job]) -> Vec<Disposition> {
@@ -86,8 +86,7 @@ impl Handle for Dispatch {
         let Kind::Task { id, .. } = job.envelope.kind else { return };
         let put_off = async {
             let Some(row) = self.store.task(id).await? else { return Ok(()) };
-            let due_ms = shared::clock::now_ms() + BURIED_WAIT_MS;
-            self.store.postpone_task(fence.into(), id, row.version, due_ms).await.map(drop)
+            self.postpone(fence, &row, BURIED_WAIT).await.map(drop)
         };
         let put_off: Result<(), StoreError> = put_off.await;
         if let Err(err) = put_off {
@@ -186,18 +185,25 @@ impl Dispatch {
                 let err = HandlerError::Telegram(err);
                 self.metrics.failed("task", &err);
                 tracing::warn!(error = &err as &dyn std::error::Error, "not finished; asking again later");
-                Some(wait)
+                if !self.postpone(fence, &row, wait).await? {
+                    // What was begun has left a later look of its own, which would be too late.
+                    self.enforcer.later(chat, task, wait).await?;
+                }
+                return Ok(());
             }
             answered => answered?,
         };
         match again {
             None => self.store.finish_task(fence.into(), id, row.version).await?,
-            Some(after) => {
-                let due_ms = shared::clock::now_ms() + i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 2);
-                self.store.postpone_task(fence.into(), id, row.version, due_ms).await?
-            }
+            Some(after) => self.postpone(fence, &row, after).await?,
         };
         Ok(())
+    }
+
+    /// False: there is newer content, with a time of its own.
+    async fn postpone(&self, fence: &Fence, row: &TaskRow, after: Duration) -> Result<bool, StoreError> {
+        let due_ms = shared::clock::now_ms() + i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 2);
+        self.store.postpone_task(fence.into(), row.id, row.version, due_ms).await
     }
 
     /// Says when the question is to be asked again, if it is.
