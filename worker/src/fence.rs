@@ -67,6 +67,7 @@ mod tests {
         fence.extend(Instant::now() + Duration::from_secs(2));
         assert_eq!(fence.check(), Ok(()));
         fence.clone().end();
+        fence.over().await;
         assert_eq!(fence.check(), Err(Broken(Shard(3))));
     }
 }

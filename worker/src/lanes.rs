@@ -178,9 +178,11 @@ mod tests {
 
     use super::*;
 
+    type Batch = (i64, Vec<String>);
+
     /// Reports every batch; keeps back what is marked with `!`, once.
     struct Recorder {
-        seen: mpsc::UnboundedSender<(i64, Vec<String>)>,
+        seen: mpsc::UnboundedSender<Batch>,
         takes: Duration,
     }
 
@@ -194,15 +196,13 @@ mod tests {
         }
     }
 
-    fn lanes(
-        takes: Duration,
-    ) -> (Lanes<i64, String, Recorder>, mpsc::UnboundedReceiver<(i64, Vec<String>)>, TaskTracker) {
+    fn lanes(takes: Duration) -> (Lanes<i64, String, Recorder>, mpsc::UnboundedReceiver<Batch>, TaskTracker) {
         let (seen, batches) = mpsc::unbounded_channel();
         let tasks = TaskTracker::new();
         (Lanes::new(Recorder { seen, takes }, tasks.clone()), batches, tasks)
     }
 
-    async fn all(mut batches: mpsc::UnboundedReceiver<(i64, Vec<String>)>, count: usize) -> Vec<String> {
+    async fn all(mut batches: mpsc::UnboundedReceiver<Batch>, count: usize) -> Vec<String> {
         let mut seen = Vec::new();
         while seen.len() < count {
             let (key, batch) = batches.recv().await.expect("the lanes live");

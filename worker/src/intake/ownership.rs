@@ -28,12 +28,13 @@ pub(super) async fn hold<Q: Deliver, H: Handle>(
     let mut failing = false;
     while !stop.is_cancelled() {
         match begin(&intake, shard).await {
-            Ok(Some((lease, fence, deliveries))) => {
+            Ok(Some(begun)) => {
                 failing = false;
                 let began = Instant::now();
                 intake.owned.add(shard);
                 intake.metrics.shards_owned.inc();
-                let lease = keep(&intake, lease, &fence, deliveries, &stop, &drained).await;
+                let fence = begun.fence.clone();
+                let lease = keep(&intake, begun, &stop, &drained).await;
                 fence.end();
                 intake.lanes.clear(|key| key.shard == shard);
                 intake.owned.remove(shard);
@@ -69,9 +70,22 @@ enum BeginError {
     Store(#[from] StoreError),
 }
 
-type Begun<Q> = (Lease, Fence, <Q as Deliver>::Deliveries);
+/// A period of ownership at its start.
+struct Begun<D> {
+    lease: Lease,
+    fence: Fence,
+    deliveries: D,
+    connection: watch::Receiver<Connection>,
+    /// The connection that all of this came over.
+    began_on: Connection,
+}
 
-async fn begin<Q: Deliver, H: Handle>(intake: &Intake<Q, H>, shard: Shard) -> Result<Option<Begun<Q>>, BeginError> {
+async fn begin<Q: Deliver, H: Handle>(
+    intake: &Intake<Q, H>,
+    shard: Shard,
+) -> Result<Option<Begun<Q::Deliveries>>, BeginError> {
+    let connection = intake.queue.connection();
+    let began_on = *connection.borrow();
     let Some(lease) = intake.queue.take(shard, &intake.owner).await? else { return Ok(None) };
     let fence = Fence::new(shard, lease.epoch, lease.deadline);
     match intake.store.raise_epoch(shard, lease.epoch).await {
@@ -89,21 +103,20 @@ async fn begin<Q: Deliver, H: Handle>(intake: &Intake<Q, H>, shard: Shard) -> Re
     }
     let deliveries = intake.queue.open(&lease).await?;
     tracing::debug!(shard = shard.0, epoch = lease.epoch, "shard taken");
-    Ok(Some((lease, fence, deliveries)))
+    Ok(Some(Begun { lease, fence, deliveries, connection, began_on }))
 }
 
 /// Renews and takes in until the period ends; gives the lease as it was last held.
 async fn keep<Q: Deliver, H: Handle>(
     intake: &Intake<Q, H>,
-    mut lease: Lease,
-    fence: &Fence,
-    mut deliveries: Q::Deliveries,
+    begun: Begun<Q::Deliveries>,
     stop: &CancellationToken,
     drained: &CancellationToken,
 ) -> Lease {
+    let Begun { mut lease, fence, mut deliveries, mut connection, began_on } = begun;
     let mut period = Period { held: Arc::new(Held::default()) };
     let taking_in = async {
-        let err = intake.take_in(fence, &mut deliveries, &mut period).await;
+        let err = intake.take_in(&fence, &mut deliveries, &mut period).await;
         tracing::warn!(
             shard = fence.shard.0,
             error = &err as &dyn std::error::Error,
@@ -111,8 +124,6 @@ async fn keep<Q: Deliver, H: Handle>(
         );
     };
     tokio::pin!(taking_in);
-    let mut connection = intake.queue.connection();
-    let began_on = connection.borrow_and_update().clone();
     let mut stopping = false;
     loop {
         // A third of what is left: two more tries before the deadline.

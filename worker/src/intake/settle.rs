@@ -28,7 +28,7 @@ pub(crate) enum Disposition {
     Fail(String),
     /// Can never be handled: a dead letter at once.
     Reject(String),
-    /// The shard is not ours any more: left for its next owner.
+    /// The shard is not ours any more: left for the next period, which begins at once.
     Abandon,
 }
 

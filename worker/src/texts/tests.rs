@@ -64,10 +64,13 @@ fn mentioned(message: &Outgoing) -> Vec<(i64, String)> {
     message.entities.iter().map(mention).collect()
 }
 
+/// Names, missing channels, how the text begins, and the buttons with what they do.
+type Warned<'a> = (&'a [&'a str], &'a [i64], &'a str, &'a [(&'a str, &'a str)]);
+
 #[test]
 fn a_warning_names_people_channels_and_the_way_out() {
     let then = "first. Then press the button below, and you can write at once.";
-    let cases: [(&[&str], &[i64], &str, &[(&str, &str)]); 7] = [
+    let cases: [Warned<'_>; 7] = [
         (
             &["Ann"],
             &[1],
