@@ -1,6 +1,6 @@
 //! The one match from events to handlers, and the one from failures to what becomes of an update.
 
-use std::time::Duration;
+use std::{slice, time::Duration};
 
 use shared::{
     envelope::{Envelope, Kind},
@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use crate::{
     enforce::Enforcer,
-    event::{Command, Event, MessagePosted, Reader, Task},
+    event::{Command, Event, Reader, Task},
     fence::Fence,
     groups::Groups,
     handlers::{
@@ -40,6 +40,8 @@ pub(crate) struct Dispatch {
     pub telegram: Telegram,
     pub metrics: HandlerMetrics,
 }
+
+const COMMANDS: [&str; 5] = ["protect", "unprotect", "status", "start", "help"];
 
 /// A token that Telegram refuses is mended by an operator, not by asking again soon.
 const TOKEN_DEAD_WAIT: Duration = Duration::from_secs(60);
@@ -144,7 +146,7 @@ impl Dispatch {
             self.metrics.verified(fate.label(), &job.envelope);
             let outcome = match &posted.message.command {
                 Some(command) if fate.stands() => {
-                    self.command(fence, posted.message, command).instrument(job.span.clone()).await
+                    self.command(fence, posted, command).instrument(job.span.clone()).await
                 }
                 Some(_) | None => Ok(()),
             };
@@ -157,16 +159,23 @@ impl Dispatch {
         }
     }
 
-    async fn command(&self, fence: &Fence, message: &MessagePosted, command: &Command) -> Result<(), HandlerError> {
+    /// A command is carried out once: a late repetition would be answered again, and could undo what was said since.
+    async fn command(&self, fence: &Fence, posted: &Posted<'_>, command: &Command) -> Result<(), HandlerError> {
         let Self { bot, groups, enforcer, store, telegram, .. } = self;
+        let message = posted.message;
+        if !COMMANDS.contains(&command.name.as_str())
+            || !store.marked(slice::from_ref(&posted.update)).await?.is_empty()
+        {
+            return Ok(());
+        }
         let desk = Desk { bot: *bot, groups, enforcer, store, telegram };
         match command.name.as_str() {
-            "protect" => protect::on_protect(&desk, fence, message, &command.args).await,
-            "unprotect" => protect::on_unprotect(&desk, fence, message, &command.args).await,
-            "status" => status::on_status(*bot, groups, enforcer, store, telegram, fence, message).await,
-            "start" | "help" => help::on_help(enforcer, fence, message).await,
-            _ => Ok(()),
+            "protect" => protect::on_protect(&desk, fence, message, &command.args).await?,
+            "unprotect" => protect::on_unprotect(&desk, fence, message, &command.args).await?,
+            "status" => status::on_status(*bot, groups, enforcer, store, telegram, fence, message).await?,
+            _ => help::on_help(enforcer, fence, message).await?,
         }
+        Ok(store.mark(fence.into(), &posted.update, shared::clock::now_ms()).await?)
     }
 
     fn bench(&self) -> Bench<'_> {

@@ -166,7 +166,7 @@ impl<Q: Deliver, H: Handle> Intake<Q, H> {
         }
         let (envelope, unreadable) = match delivery.content {
             Ok(envelope) => (envelope, None),
-            Err(unreadable) => (settle::shell(unreadable.body), Some(unreadable.why.to_string())),
+            Err(unreadable) => (settle::shell(unreadable.body.clone()), Some(unreadable)),
         };
         let kib = self.room.kib(envelope.body.len()).await;
         let key = LaneKey { shard: fence.shard, chat: envelope.routing };

@@ -109,6 +109,23 @@ impl Store {
         Ok(recorded.collect())
     }
 
+    /// Notes that an update had its effect, where rows of its own do not tell.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], or the database is not available.
+    pub async fn mark(&self, epoch: Epoch, key: &str, now_ms: i64) -> Result<(), StoreError> {
+        repeated(async || {
+            let mut tx = self.begin(epoch).await?;
+            let sql = tx
+                .sql("mark", "INSERT INTO effects (key, at_ms) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING")
+                .bind(key)
+                .bind(now_ms);
+            tx.run(sql).await?;
+            tx.commit().await
+        })
+        .await
+    }
+
     /// Which of these updates had an effect.
     ///
     /// # Errors
