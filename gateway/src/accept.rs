@@ -16,7 +16,7 @@ use shared::{
     queue::{Publish, PublishError, Stored},
     trace_context,
 };
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span, field};
 
 use crate::{
     metrics::Metrics,
@@ -48,8 +48,12 @@ impl<Q: Publish> Accept<Q> {
         let span = tracing::info_span!(
             "publish update",
             otel.kind = "producer",
-            messaging.system = "nats",
+            otel.status_code = field::Empty,
             messaging.operation.type = "send",
+            // The queue fills these in.
+            messaging.system = field::Empty,
+            messaging.destination.name = field::Empty,
+            messaging.message.id = field::Empty,
             update.id = update.about().map(|about| about.id.0),
             update.kind = kind,
             chat.id = envelope.routing.0,
@@ -66,6 +70,9 @@ impl<Q: Publish> Accept<Q> {
             let began = Instant::now();
             let stored = self.queue.publish(&envelope).await;
             self.metrics.published(kind, began.elapsed(), &stored);
+            if stored.is_err() {
+                Span::current().record("otel.status_code", "error");
+            }
             self.tell(&stored);
             stored
         }

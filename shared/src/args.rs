@@ -11,13 +11,14 @@ use async_nats::ServerAddr;
 use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
-use url::Url;
 
 use crate::{ids::BotId, shard::Shards};
 
+mod address;
 mod invocation;
 mod sentence;
 
+pub use address::Address;
 pub use invocation::Invocation;
 pub use sentence::{BadSetting, exit, parse, python_leftovers};
 
@@ -52,10 +53,10 @@ pub struct Process {
     ///
     /// The other OTEL_* variables (sampler, headers, batch sizes, resource attributes) work as OpenTelemetry describes them.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
-    pub otlp_endpoint: Option<Url>,
+    pub otlp_endpoint: Option<Address>,
     /// The same for traces alone, used as it is, e.g. http://127.0.0.1:4318/v1/traces
     #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")]
-    pub otlp_traces_endpoint: Option<Url>,
+    pub otlp_traces_endpoint: Option<Address>,
 }
 
 impl Process {
@@ -104,7 +105,7 @@ pub struct Bot {
     pub bot_token: BotToken,
     /// Where the Bot API is: Telegram's, a server of your own, or the simulator.
     #[arg(long, env = "TELEGRAM_API_URL", default_value = "https://api.telegram.org")]
-    pub telegram_api_url: Url,
+    pub telegram_api_url: Address,
 }
 
 /// The queue between gateways and workers. All of them must be given the same number of shards.
@@ -119,6 +120,11 @@ pub struct Queue {
     /// 3 survives the loss of a server and needs a cluster of at least three; each copy costs disk and time.
     #[arg(long, env = "NATS_REPLICAS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
     pub nats_replicas: u8,
+    /// Room on each NATS server's disk for updates that are not yet handled, in MiB; what does not fit stays with Telegram.
+    ///
+    /// Reserved when the queue is first made; later it is changed at the server. Dead letters get a quarter of it on top.
+    #[arg(long, env = "NATS_MAX_MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub nats_max_mib: u32,
     /// Into how many parts the chats are divided: an upper limit to the number of workers.
     ///
     /// Written into the queue's names when it is first made; `worker reshard` changes it later.
@@ -248,6 +254,11 @@ pub struct NatsServers(Vec<ServerAddr>);
 impl NatsServers {
     pub(crate) fn addresses(&self) -> &[ServerAddr] {
         &self.0
+    }
+
+    /// User and password, as the first address that names them does: all lead to one cluster. The client itself leaves them unread.
+    pub(crate) fn credentials(&self) -> Option<(&str, &str)> {
+        self.0.iter().find_map(|server| Some((server.username()?, server.password()?)))
     }
 }
 

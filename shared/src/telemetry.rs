@@ -73,7 +73,9 @@ pub fn init(service: &'static str, process: &Process) -> Result<Guard, Telemetry
         .with_threads(false)
         .with_tracked_inactivity(false)
         .with_filter(LevelFilter::INFO);
-    let filter = EnvFilter::new(&process.log.0);
+    // The NATS client tells of every attempt to reconnect, four a second; its outages are told once where they matter. What RUST_LOG says
+    // comes later and stands above it.
+    let filter = EnvFilter::new(format!("async_nats=warn,{}", process.log.0));
     let registry = tracing_subscriber::registry().with(traces);
     let mut lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     if !std::io::stderr().is_terminal() {
@@ -105,8 +107,10 @@ fn resource(service: &'static str) -> Resource {
     Resource::builder().with_attributes(ours).build()
 }
 
-/// An error with its causes; its own text never repeats them.
+/// An error with its causes. Our own texts never repeat them; libraries' do, so what has been said is left out.
 pub fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(error.source(), |cause| cause.source())
-        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    std::iter::successors(error.source(), |cause| cause.source()).fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+    })
 }

@@ -32,6 +32,14 @@ pub fn headers(traceparent: &str) -> Vec<(String, String)> {
 
 const TRACEPARENT: &str = "traceparent";
 
+/// Says on the current span, if it has room for it, what was sent where (OpenTelemetry's messaging conventions).
+pub fn sent(system: &str, destination: &str, message_id: &str) {
+    let span = Span::current();
+    span.record("messaging.system", system);
+    span.record("messaging.destination.name", destination);
+    span.record("messaging.message.id", message_id);
+}
+
 /// Makes the span a part of the envelope's trace: its parent is the span that published it. A link says the same to those who look at
 /// this span alone. Call it before the span is first entered; later it cannot change its trace any more.
 pub fn follow(span: &Span, envelope: &Envelope) {

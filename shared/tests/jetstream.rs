@@ -79,6 +79,7 @@ fn free_port() -> u16 {
 
 fn spawn(folder: &std::path::Path, port: u16) -> Child {
     static BINARY: OnceLock<std::ffi::OsString> = OnceLock::new();
+    #[expect(clippy::disallowed_methods, reason = "where the server is is the machine's setting, not a program's")]
     let binary = BINARY.get_or_init(|| env::var_os("NATS_SERVER_BIN").unwrap_or_else(|| "nats-server".into()));
     Command::new(binary)
         .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"])

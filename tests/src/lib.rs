@@ -21,6 +21,8 @@
 //! # Ok(()) }
 //! ```
 
+pub mod split;
+
 pub mod process;
 pub mod services;
 pub mod standalone;

@@ -1,7 +1,7 @@
 //! Free ports on loopback.
 
 use std::{
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, TcpStream},
     sync::atomic::{AtomicU16, Ordering},
 };
 
@@ -29,12 +29,15 @@ fn next() -> u16 {
     FIRST + u16::try_from((begin + step) % u32::from(COUNT)).expect("less than COUNT, which is a u16")
 }
 
+/// Asked by connecting: a port that is bound for a moment to see whether it can be is held longer by a child that is being forked meanwhile.
 fn is_free(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]

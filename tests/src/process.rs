@@ -223,3 +223,36 @@ impl Drop for Process {
         eprintln!("{} (pid {}), {}", self.name, self.child.pid(), self.child.tail());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Launch {
+        Launch::new("script", "/bin/sh".into()).args(["-c", script])
+    }
+
+    #[test]
+    fn a_program_that_is_not_built_is_told_in_one_sentence() {
+        let error =
+            Launch::new("nothing", "/nowhere/nothing".into()).spawn().map(drop).map_err(|error| error.to_string());
+        let sentence = "/nowhere/nothing is not built: run tests/run.sh, or `cargo build --workspace` first";
+        assert_eq!(error, Err(sentence.to_owned()));
+    }
+
+    #[tokio::test]
+    async fn it_sees_what_is_set_here_in_an_empty_folder() -> anyhow::Result<()> {
+        let script = "test -n \"$ADMIN_PORT\" && test -z \"$HOME\" && echo $NAME && ls -A; exit 4";
+        let ended = shell(script).env("NAME", "value").run(Duration::from_secs(10)).await?;
+        assert_eq!(ended, Ended { code: 4, lines: vec!["value".to_owned()] });
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn one_that_ends_before_it_is_ready_is_told_at_once() {
+        let started = shell("echo BOT_TOKEN is missing; exit 2").start().await;
+        let error = started.map(drop).map_err(|error| error.to_string()).expect_err("it ended");
+        assert!(error.starts_with("script ended with exit code 2 before it was ready"), "{error}");
+        assert!(error.ends_with("BOT_TOKEN is missing"), "{error}");
+    }
+}

@@ -45,6 +45,11 @@ impl Fence {
     pub(crate) fn end(&self) {
         self.ended.cancel();
     }
+
+    /// Waits until somebody ends the period.
+    pub(crate) async fn over(&self) {
+        self.ended.cancelled().await;
+    }
 }
 
 #[cfg(test)]

@@ -28,6 +28,9 @@ pub(crate) struct LaneKey {
 pub(crate) trait Handle: Send + Sync + 'static {
     /// Works on jobs of one chat, oldest first, and says of each what becomes of it. One answer for each; a missing one means that the job waits.
     fn handle(&self, fence: &Fence, jobs: &[&Job]) -> impl Future<Output = Vec<Disposition>> + Send;
+
+    /// A job has become a dead letter.
+    fn buried(&self, fence: &Fence, job: &Job) -> impl Future<Output = ()> + Send;
 }
 
 /// One envelope in hand.

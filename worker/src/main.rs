@@ -10,7 +10,7 @@ use worker::config::{Cli, Command, Config};
 fn main() -> ExitCode {
     let cli: Cli = args::parse();
     args::exit(match cli {
-        Cli::Command(Command::Migrate(migrate)) => block_on(worker::migrate(migrate)),
+        Cli::Command(Command::Migrate(migrate)) => block_on(worker::migrate(*migrate)),
         Cli::Command(Command::Run(config)) => block_on(run(*config)),
         Cli::Run(config) => block_on(run(config)),
     })
@@ -21,6 +21,9 @@ const ADMIN_PORT: u16 = 8082;
 async fn run(config: Config) -> anyhow::Result<()> {
     let _telemetry = telemetry::init("worker", &config.process)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
+    if let Some(line) = args::python_leftovers() {
+        tracing::warn!("{line}");
+    }
     let address = config.process.admin_address(ADMIN_PORT);
     let admin = TcpListener::bind(address).await.with_context(|| format!("binding ADMIN_PORT at {address}"))?;
     worker::run(config, admin, shutdown::on_signal()?).await

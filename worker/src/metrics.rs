@@ -107,8 +107,7 @@ impl HandlerMetrics {
     pub fn verified(&self, outcome: &'static str, envelope: &Envelope) {
         #[expect(clippy::cast_precision_loss, reason = "a latency in milliseconds is far below 2^52")]
         let seconds = (shared::clock::now_ms() - envelope.received_ms).max(0) as f64 / 1000.0;
-        let trace_id = trace_context::trace_id();
-        let exemplar = (!trace_id.is_empty()).then_some(TraceLabel { trace_id });
+        let exemplar = trace_context::sampled_trace_id().map(|trace_id| TraceLabel { trace_id });
         self.latency.get_or_create(&Outcome { outcome }).observe(seconds, exemplar, None);
     }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use shared::{
     envelope::{Envelope, RoutingKey},
     ids::BotId,
-    queue::Publish,
+    queue::{Publish, PublishError},
     shard::Shard,
     trace_context,
 };
@@ -94,8 +94,9 @@ impl<P: Publish> Timers<P> {
         loop {
             let mut shards = self.bell.take();
             shards.extend(self.owned.shards());
+            let mut held_up = false;
             match self.publish_due(&shards.into_iter().collect::<Vec<_>>()).await {
-                Ok(()) => failing = false,
+                Ok(published) => (held_up, failing) = (!published, false),
                 Err(err) => {
                     // Lanes say so too, when they need the database; once is enough here.
                     if !failing {
@@ -108,7 +109,7 @@ impl<P: Publish> Timers<P> {
                 }
             }
             let pause = async {
-                if failing {
+                if failing || held_up {
                     sleep(LOOK_EVERY).await;
                 } else {
                     self.next_look().await;
@@ -132,20 +133,25 @@ impl<P: Publish> Timers<P> {
         }
     }
 
-    async fn publish_due(&self, shards: &[Shard]) -> Result<(), StoreError> {
+    /// Publishes all that is due. False: the queue takes nothing now.
+    async fn publish_due(&self, shards: &[Shard]) -> Result<bool, StoreError> {
         loop {
             let now_ms = shared::clock::now_ms();
             let due = self.store.due_tasks(shards, now_ms, BATCH).await?;
             for row in &due {
-                if let Err(err) = self.queue.publish(&self.envelope(row, now_ms)).await {
-                    // It stays due; the queue's own trouble is told by those who wait for it.
-                    tracing::debug!(error = &err as &dyn std::error::Error, task = row.id, "a task was not stored");
-                    return Ok(());
+                match self.queue.publish(&self.envelope(row, now_ms)).await {
+                    // What waits there in front of it holds back this chat only. So it counts as published, and comes again.
+                    Ok(_) | Err(PublishError::ChatFull) => {}
+                    Err(err) => {
+                        // It stays due; the queue's own trouble is told by those who wait for it.
+                        tracing::debug!(error = &err as &dyn std::error::Error, task = row.id, "a task was not stored");
+                        return Ok(false);
+                    }
                 }
                 self.store.task_published(row.id, row.version, now_ms + AGAIN_MS).await?;
             }
             if due.is_empty() {
-                return Ok(());
+                return Ok(true);
             }
         }
     }

@@ -91,7 +91,7 @@ async fn tell(sim: &Simulator) -> anyhow::Result<()> {
     chapter("Olga protects her group \"Readers' Corner\": only readers of the channel \"Daily News\" may write.")?;
     let start = Instant::now();
     story.says(olga, "/protect @daily_news")?;
-    let reply = story.until("a reply", |story| story.from_bot("Done!")).await?;
+    let reply = story.until("a reply", |story| story.written_by_bot("Done!")).await?;
     step(start, &format!("the bot answers: {}", reply.text))?;
 
     chapter("Ben, who is subscribed, writes.")?;
@@ -108,7 +108,7 @@ async fn tell(sim: &Simulator) -> anyhow::Result<()> {
     step(start, "her message is deleted")?;
     story.until("Ann to be muted", |story| (!story.world.can_speak(group, ann)).then_some(())).await?;
     step(start, "she is muted, for 24 hours at most")?;
-    let warning = story.until("a warning", |story| story.from_bot("Ann")).await?;
+    let warning = story.until("a warning", |story| story.written_by_bot("Ann")).await?;
     let buttons: Vec<String> = warning.buttons.iter().flatten().map(|button| format!("[{}]", button.label)).collect();
     step(start, &format!("she is warned: {}", warning.text))?;
     step(start, &format!("and offered: {}", buttons.join(" ")))?;
@@ -161,7 +161,7 @@ impl Story<'_> {
         self.world.say(self.group, who, text)
     }
 
-    fn from_bot(&self, beginning: &str) -> Option<Seen> {
+    fn written_by_bot(&self, beginning: &str) -> Option<Seen> {
         self.world.bot_messages(self.group).into_iter().find(|message| message.text.starts_with(beginning))
     }
 

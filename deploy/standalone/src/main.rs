@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     args::exit(match cli {
         #[cfg(feature = "demo")]
         Cli::Command(Command::Demo(demo)) => block_on(demo::run(demo)),
-        Cli::Command(Command::Migrate(migrate)) => block_on(worker::migrate(migrate)),
+        Cli::Command(Command::Migrate(migrate)) => block_on(worker::migrate(*migrate)),
         Cli::Command(Command::Run(config)) => block_on(run(*config)),
         Cli::Run(config) => block_on(run(config)),
     })
@@ -27,6 +27,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let source = config.source()?;
     let _telemetry = telemetry::init("gmbot", &config.process)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
+    if let Some(line) = args::python_leftovers() {
+        tracing::warn!("{line}");
+    }
     let listeners = standalone::Listeners::bind(&config, &source).await?;
     standalone::run(config, source, listeners, shutdown::on_signal()?).await
 }

@@ -26,7 +26,7 @@ use shared::{
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::Notify,
     task::JoinHandle,
     time::Instant,
@@ -112,18 +112,26 @@ impl Gateway {
         let config = config(telegram, settings);
         let source = config.source().expect("usable settings");
         let public = match source {
-            gateway::config::Source::Webhook(_) => Some(TcpListener::bind("127.0.0.1:0").await.expect("a free port")),
+            gateway::config::Source::Webhook(_) => {
+                Some(gateway::Public::bind(&config.process, &config.updates).await.expect("a free port"))
+            }
             gateway::config::Source::Polling { .. } => None,
         };
-        let address = public.as_ref().map(|listener| listener.local_addr().expect("an address"));
+        let address = public.as_ref().map(|public| public.local_addr().expect("an address"));
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);
         let (queue, readiness, stop) = (Queue::default(), Readiness::new(&[]), CancellationToken::new());
         let running = TaskTracker::new().spawn({
             let (queue, readiness, stop) = (queue.clone(), readiness.clone(), stop.clone());
             async move {
-                let (bot, updates, drain) = (&config.bot, &config.updates, config.process.drain());
-                let service = gateway::Service { bot, updates, source, drain, queue, metrics, public };
+                let service = gateway::Service {
+                    bot: &config.bot,
+                    source,
+                    drain: config.process.drain(),
+                    queue,
+                    metrics,
+                    public,
+                };
                 gateway::serve(service, &readiness, &stop).await
             }
         });
@@ -189,7 +197,7 @@ async fn ended(running: JoinHandle<anyhow::Result<()>>) -> anyhow::Result<()> {
 fn config(telegram: &Telegram, settings: &[&str]) -> Config {
     let telegram = format!("--telegram-api-url={}", telegram.url());
     let token = format!("--bot-token={TOKEN}");
-    Config::try_parse_from(["gateway", &token, &telegram].iter().chain(settings)).expect("settings")
+    Config::try_parse_from(["gateway", &token, &telegram, "--port=0"].iter().chain(settings)).expect("settings")
 }
 
 /// Waits for a state, and shows the last one if it never comes.
@@ -250,6 +258,34 @@ async fn a_webhook_is_answered_by_what_became_of_it() {
     let elsewhere = gateway.url().replace("/telegram", "/elsewhere");
     assert_eq!(client.post(elsewhere).send().await.expect("an answer").status(), 404);
     gateway.stopped().await.expect("a clean end");
+}
+
+#[tokio::test]
+async fn webhooks_come_over_tls_without_a_proxy() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).expect("written");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
+    let telegram = Telegram::start().await;
+    let (cert_flag, key_flag) = (format!("--tls-cert={}", cert.display()), format!("--tls-key={}", key.display()));
+    let base = ["--mode=webhook", "--webhook-url=https://localhost:9999", "--webhook-secret=TEST-secret"];
+    let settings: Vec<&str> = base.into_iter().chain([cert_flag.as_str(), key_flag.as_str()]).collect();
+    let gateway = Gateway::start(&telegram, &settings).await;
+    let url = gateway.url().replace("http://127.0.0.1", "https://localhost");
+    let trusted = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).expect("the certificate");
+    let client = reqwest::Client::builder().add_root_certificate(trusted).build().expect("a client");
+    let request = client.post(url).header("X-Telegram-Bot-Api-Secret-Token", SECRET).body(MESSAGE);
+    assert_eq!(request.send().await.expect("an answer").status(), 200);
+    gateway.stopped().await.expect("a clean end");
+
+    // The two the wrong way round.
+    let (cert_flag, key_flag) = (format!("--tls-cert={}", key.display()), format!("--tls-key={}", cert.display()));
+    let settings: Vec<&str> = base.into_iter().chain([cert_flag.as_str(), key_flag.as_str()]).collect();
+    let config = config(&telegram, &settings);
+    let error = gateway::Public::bind(&config.process, &config.updates).await.map(drop).expect_err("a bad setting");
+    let sentence = error.downcast::<BadSetting>().expect("a bad setting").0;
+    assert!(sentence.starts_with("TLS_CERT and TLS_KEY are no certificate and key"), "{sentence}");
 }
 
 #[tokio::test]

@@ -1,6 +1,11 @@
 //! From the environment and the command line to settings, or to one sentence that says what is wrong with them.
 
-use std::{error::Error as _, ffi::OsString, fmt, process::ExitCode};
+use std::{
+    error::Error as _,
+    ffi::{OsStr, OsString},
+    fmt,
+    process::ExitCode,
+};
 
 use clap::{
     Arg, Command, Parser,
@@ -19,7 +24,7 @@ const BAD_SETTING: u8 = 2;
 /// code 2 if they are wrong, and with 0 after `--help` and `--version`.
 pub fn parse<C: Parser>() -> C {
     let args: Vec<OsString> = std::env::args_os().collect();
-    let parsed = load_dotenv(&C::command()).and_then(|()| match try_parse(args, &|name| std::env::var_os(name)) {
+    let parsed = load_dotenv(&C::command()).and_then(|()| match try_parse(args, &|name| variable(name)) {
         Ok(settings) => Ok(settings),
         Err(Ended::Shown(error)) => error.exit(),
         Err(Ended::Bad(bad)) => Err(bad),
@@ -55,7 +60,12 @@ fn tell(sentence: impl fmt::Display) {
 
 /// What to log, once, when the variables of the Python bot are still set.
 pub fn python_leftovers() -> Option<String> {
-    leftovers(&|name| std::env::var_os(name))
+    leftovers(&|name| variable(name.as_ref()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where settings are read")]
+fn variable(name: &OsStr) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 fn leftovers(environment: &dyn Fn(&str) -> Option<OsString>) -> Option<String> {
@@ -101,6 +111,7 @@ fn readable(text: &str, command: &Command) -> Result<String, BadSetting> {
     Ok(kept)
 }
 
+#[derive(Debug)]
 enum Ended {
     /// `--help` and `--version`.
     Shown(Error),
@@ -115,7 +126,8 @@ fn try_parse<C: Parser>(args: Vec<OsString>, environment: &dyn Fn(&OsString) -> 
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             Ended::Shown(C::command().try_get_matches_from(args).err().unwrap_or(error))
         }
-        _ => Ended::Bad(BadSetting(sentence(&error, &command))),
+        // An argument that was reset no longer knows its variable's name.
+        _ => Ended::Bad(BadSetting(sentence(&error, &C::command()))),
     })
 }
 
@@ -126,7 +138,6 @@ fn without_empty(command: Command, environment: &dyn Fn(&OsString) -> Option<OsS
             arg.get_env().is_some_and(|name| environment(&name.to_owned()).is_some_and(|value| value.is_empty()));
         if empty { arg.env(Resettable::Reset) } else { arg }
     };
-    // A reset argument no longer knows its variable's name, so sentences are made from a fresh command.
     command.mut_args(plain).mut_subcommands(|sub| without_empty(sub, environment))
 }
 
@@ -292,6 +303,9 @@ mod tests {
     fn a_variable_set_to_nothing_counts_as_not_set() {
         use clap::CommandFactory as _;
         let empty = |name: &OsString| (name == "SHARDS").then(OsString::new);
+        let missing = try_parse::<Settings>(vec!["program".into()], &|name| (name == "BOT_TOKEN").then(OsString::new));
+        let Err(Ended::Bad(BadSetting(sentence))) = missing else { panic!("{missing:?}") };
+        assert!(sentence.starts_with("BOT_TOKEN is missing"), "{sentence}");
         let command = without_empty(Settings::command(), &empty);
         let variable = |id: &str| find(&command, &|arg| arg.get_id() == id).and_then(Arg::get_env).is_some();
         assert!(!variable("shards") && variable("nats_url"));

@@ -1,3 +1,5 @@
+//! Does the admin port answer as it should?
+
 use std::{net::SocketAddr, time::Duration};
 
 use prometheus_client::metrics::counter::Counter;

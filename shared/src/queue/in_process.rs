@@ -20,7 +20,7 @@ use super::{DeadLetter, Deliver, DeliverError, Delivery, Lease, Publish, Publish
 use crate::{
     envelope::Envelope,
     shard::{Shard, Shards},
-    subject,
+    subject, trace_context,
 };
 
 /// Rows read at a time.
@@ -83,7 +83,7 @@ struct Inner<I> {
     inbox: I,
     shards: Shards,
     limit: u64,
-    /// Kept here so that a publish need not count rows. May run ahead by what is being stored at this moment.
+    /// Kept here so that a publish need not count rows. Runs ahead by what is being stored at this moment.
     stored: AtomicU64,
     parts: Vec<Part>,
 }
@@ -117,22 +117,38 @@ impl<I> Inner<I> {
 impl<I: Inbox> Publish for InProcess<I> {
     async fn publish(&self, envelope: &Envelope) -> Result<Stored, PublishError> {
         let inner = &*self.0;
-        if inner.stored.load(Ordering::Relaxed) >= inner.limit {
-            return Err(PublishError::QueueFull);
-        }
+        let room = Room::take(&inner.stored, inner.limit).ok_or(PublishError::QueueFull)?;
         let shard = inner.shards.of(envelope.routing);
-        let row = NewRow {
-            message_id: &subject::message_id(envelope.bot, &envelope.kind),
-            shard,
-            headers: &envelope.headers(),
-            body: &envelope.body,
-        };
+        let message_id = subject::message_id(envelope.bot, &envelope.kind);
+        trace_context::sent("inbox", &subject::of(inner.shards, envelope), &message_id);
+        let row = NewRow { message_id: &message_id, shard, headers: &envelope.headers(), body: &envelope.body };
         let stored = inner.inbox.insert(&row).await.map_err(PublishError::Unavailable)?;
         if stored == Stored::New {
-            inner.stored.fetch_add(1, Ordering::Relaxed);
+            room.keep();
             inner.part(shard).arrived.notify_one();
         }
         Ok(stored)
+    }
+}
+
+/// Room for one row; given back unless it is kept, also when a publish is abandoned half-way.
+struct Room<'a>(&'a AtomicU64);
+
+impl<'a> Room<'a> {
+    fn take(stored: &'a AtomicU64, limit: u64) -> Option<Self> {
+        let room = Self(stored);
+        // Counted before the row is stored: whoever removes it may be quicker than we.
+        if stored.fetch_add(1, Ordering::Relaxed) < limit { Some(room) } else { None }
+    }
+
+    fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -189,7 +205,9 @@ impl<I: Inbox> Deliver for InProcess<I> {
 
     async fn ack(&self, receipt: &Receipt) -> Result<(), DeliverError> {
         if self.0.inbox.remove(receipt.sequence).await.map_err(DeliverError::Unavailable)? {
-            self.0.stored.fetch_sub(1, Ordering::Relaxed);
+            // Not below zero: a publish that was abandoned just after its row was stored has given its room back already.
+            let one_less = |stored: u64| Some(stored.saturating_sub(1));
+            let _ = self.0.stored.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use crate::{
     envelope::Envelope,
     queue::{Connection, DeliverError, Publish, PublishError, Stored},
     shard::Shards,
-    subject,
+    subject, trace_context,
 };
 
 mod deliveries;
@@ -38,7 +38,8 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(2);
 const LEASE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Acks outstanding at once; more means that the server hangs, and then it is better to refuse than to hoard.
 const ACKS_IN_FLIGHT: usize = 4096;
-/// The client's own back-off grows to 4 s, which is what a worker would be idle for after the server is back.
+/// The client's own back-off grows to 4 s, which is what a worker would be idle for after the server is back. The first attempt, also the
+/// one at the start, waits for nothing.
 const RECONNECT_DELAY: Duration = Duration::from_millis(250);
 /// A half-open link is noticed after two of these without an answer; the client's default is a minute.
 const PING_EVERY: Duration = Duration::from_secs(2);
@@ -46,8 +47,6 @@ const PING_EVERY: Duration = Duration::from_secs(2);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between attempts while NATS is not there at the start.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
-/// Room on disk for what is not yet handled, when the stream is first made. An operator may change it there.
-const MAX_BYTES: i64 = 4 << 30;
 /// How much one chat's queue may hold: the rest stays with Telegram, in order, and nobody else is held up.
 const MAX_PER_SUBJECT: i64 = 1000;
 
@@ -74,7 +73,7 @@ impl JetStreamConfig {
             replicas: queue.nats_replicas,
             name: name.to_owned(),
             prefix: None,
-            max_bytes: MAX_BYTES,
+            max_bytes: i64::from(queue.nats_max_mib) << 20,
             max_per_subject: MAX_PER_SUBJECT,
         }
     }
@@ -141,12 +140,15 @@ impl JetStream {
 
     async fn attempt(config: &JetStreamConfig) -> Result<Self, setup::Error> {
         let (state, connection) = watch::channel(Connection { connected: false, generation: 0 });
-        let options = ConnectOptions::new()
+        let options = config.servers.credentials().map_or_else(ConnectOptions::new, |(user, password)| {
+            ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
+        });
+        let options = options
             .name(&config.name)
             .connection_timeout(REQUEST_TIMEOUT)
             .request_timeout(Some(REQUEST_TIMEOUT))
             .ping_interval(PING_EVERY)
-            .reconnect_delay_callback(|_| RECONNECT_DELAY)
+            .reconnect_delay_callback(|attempts| if attempts <= 1 { Duration::ZERO } else { RECONNECT_DELAY })
             .event_callback(move |event| {
                 note(&state, &event);
                 std::future::ready(())
@@ -212,7 +214,9 @@ impl Publish for JetStream {
         for (name, value) in envelope.headers() {
             headers.insert(name, value);
         }
-        headers.insert(async_nats::header::NATS_MESSAGE_ID, subject::message_id(envelope.bot, &envelope.kind));
+        let message_id = subject::message_id(envelope.bot, &envelope.kind);
+        trace_context::sent("nats", &subject, &message_id);
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, message_id);
         let mut first = true;
         loop {
             // A short outage is waited for, so that the first requests after it need not be sent twice by Telegram.
@@ -282,12 +286,14 @@ fn note(state: &watch::Sender<Connection>, event: &Event) {
             }
             *now = Connection { connected: true, generation: now.generation + 1 };
         }),
-        Event::Disconnected | Event::Closed => state.send_modify(|now| {
+        Event::Disconnected => state.send_modify(|now| {
             if now.connected {
                 tracing::warn!("the connection to NATS broke");
             }
             now.connected = false;
         }),
+        // We did that ourselves, at the end.
+        Event::Closed => state.send_modify(|now| now.connected = false),
         Event::SlowConsumer(subscription) => {
             tracing::warn!(subscription, "messages from NATS came faster than they were read")
         }

@@ -16,6 +16,7 @@ pub struct Clock {
 
 impl Clock {
     pub(crate) fn new() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the simulated Telegram's clock starts at the real time")]
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             started: Instant::now(),

@@ -18,16 +18,16 @@ use serde_json::{Value, json};
 use crate::control::acts::Act;
 use crate::faults::Fault;
 use crate::floods::FloodLimits;
+use crate::hub::Hub;
 use crate::ids::{ChatId, UserId};
 use crate::reply::json_response;
-use crate::shared::Shared;
 use crate::world::World;
 
 mod acts;
 
-type Control = State<Arc<Shared>>;
+type Control = State<Arc<Hub>>;
 
-pub(crate) fn router() -> Router<Arc<Shared>> {
+pub(crate) fn router() -> Router<Arc<Hub>> {
     Router::new()
         .route("/acts", post(act))
         .route("/chats", get(chats))
@@ -54,31 +54,31 @@ fn read<T: for<'de> Deserialize<'de>>(body: &Bytes) -> Result<T, Box<Response>> 
     })
 }
 
-async fn act(State(shared): Control, body: Bytes) -> Response {
+async fn act(State(hub): Control, body: Bytes) -> Response {
     let act: Act = match read(&body) {
         Ok(act) => act,
         Err(response) => return *response,
     };
-    match act.run(&World::new(shared)).await {
+    match act.run(&World::new(hub)).await {
         Ok(result) => shown(&result),
         Err(reason) => json_response(StatusCode::CONFLICT, &json!({ "error": reason })),
     }
 }
 
-async fn chats(State(shared): Control) -> Response {
-    shown(&World::new(shared).chats())
+async fn chats(State(hub): Control) -> Response {
+    shown(&World::new(hub).chats())
 }
 
-async fn people(State(shared): Control) -> Response {
-    shown(&World::new(shared).people())
+async fn people(State(hub): Control) -> Response {
+    shown(&World::new(hub).people())
 }
 
-async fn messages(State(shared): Control, Path(chat): Path<ChatId>) -> Response {
-    shown(&World::new(shared).messages(chat))
+async fn messages(State(hub): Control, Path(chat): Path<ChatId>) -> Response {
+    shown(&World::new(hub).messages(chat))
 }
 
-async fn members(State(shared): Control, Path(chat): Path<ChatId>) -> Response {
-    let members: Vec<Value> = World::new(shared)
+async fn members(State(hub): Control, Path(chat): Path<ChatId>) -> Response {
+    let members: Vec<Value> = World::new(hub)
         .members(chat)
         .into_iter()
         .map(|(user, member)| json!({ "user": user, "member": member }))
@@ -86,8 +86,8 @@ async fn members(State(shared): Control, Path(chat): Path<ChatId>) -> Response {
     shown(&members)
 }
 
-async fn member(State(shared): Control, Path((chat, user)): Path<(ChatId, UserId)>) -> Response {
-    shown(&World::new(shared).member(chat, user))
+async fn member(State(hub): Control, Path((chat, user)): Path<(ChatId, UserId)>) -> Response {
+    shown(&World::new(hub).member(chat, user))
 }
 
 #[derive(Deserialize)]
@@ -98,42 +98,42 @@ struct CallsQuery {
     method: Option<String>,
 }
 
-async fn calls(State(shared): Control, Query(query): Query<CallsQuery>) -> Response {
-    let calls = shared.log(|log| log.after(query.after));
+async fn calls(State(hub): Control, Query(query): Query<CallsQuery>) -> Response {
+    let calls = hub.log(|log| log.after(query.after));
     match query.method {
         Some(method) => shown(&calls.of(&method)),
         None => shown(&calls),
     }
 }
 
-async fn clear_calls(State(shared): Control) -> Response {
-    shared.log(crate::ledger::Log::clear);
+async fn clear_calls(State(hub): Control) -> Response {
+    hub.log(crate::ledger::Log::clear);
     shown(&true)
 }
 
-async fn deliveries(State(shared): Control) -> Response {
-    let deliveries: Vec<_> = shared.read(|state| state.updates.deliveries.iter().cloned().collect());
+async fn deliveries(State(hub): Control) -> Response {
+    let deliveries: Vec<_> = hub.read(|state| state.updates.deliveries.iter().cloned().collect());
     shown(&deliveries)
 }
 
-async fn faults(State(shared): Control) -> Response {
-    shown(&shared.faults(|plan, _| plan.list()))
+async fn faults(State(hub): Control) -> Response {
+    shown(&hub.faults(|plan, _| plan.list()))
 }
 
-async fn add_fault(State(shared): Control, body: Bytes) -> Response {
+async fn add_fault(State(hub): Control, body: Bytes) -> Response {
     match read::<Fault>(&body) {
-        Ok(fault) => shown(&shared.faults(|plan, _| plan.add(fault))),
+        Ok(fault) => shown(&hub.faults(|plan, _| plan.add(fault))),
         Err(response) => *response,
     }
 }
 
-async fn end_faults(State(shared): Control) -> Response {
-    shared.faults(|plan, _| plan.clear());
+async fn end_faults(State(hub): Control) -> Response {
+    hub.faults(|plan, _| plan.clear());
     shown(&true)
 }
 
 /// The body is `"off"`, `"telegram"`, or the limits themselves.
-async fn set_floods(State(shared): Control, body: Bytes) -> Response {
+async fn set_floods(State(hub): Control, body: Bytes) -> Response {
     let limits = match read::<Value>(&body) {
         Ok(Value::String(name)) if name == "off" => Ok(FloodLimits::off()),
         Ok(Value::String(name)) if name == "telegram" => Ok(FloodLimits::telegram()),
@@ -142,15 +142,15 @@ async fn set_floods(State(shared): Control, body: Bytes) -> Response {
     };
     match limits {
         Ok(limits) => {
-            shared.floods(|floods| floods.set_limits(limits));
+            hub.floods(|floods| floods.set_limits(limits));
             shown(&true)
         }
         Err(response) => *response,
     }
 }
 
-async fn clock(State(shared): Control) -> Response {
-    shown(&json!({ "now_ms": shared.clock.now_ms() }))
+async fn clock(State(hub): Control) -> Response {
+    shown(&json!({ "now_ms": hub.clock.now_ms() }))
 }
 
 #[derive(Deserialize)]
@@ -158,12 +158,12 @@ struct Advance {
     advance_ms: u64,
 }
 
-async fn advance(State(shared): Control, body: Bytes) -> Response {
+async fn advance(State(hub): Control, body: Bytes) -> Response {
     match read::<Advance>(&body) {
         Ok(Advance { advance_ms }) => {
-            shared.clock.advance(Duration::from_millis(advance_ms));
-            shared.wake();
-            clock(State(shared)).await
+            hub.clock.advance(Duration::from_millis(advance_ms));
+            hub.wake();
+            clock(State(hub)).await
         }
         Err(response) => *response,
     }

@@ -8,7 +8,7 @@ use rand::Rng;
 use tokio::sync::mpsc;
 
 use crate::delivery::plan::{Outcome, Plan, Verdict};
-use crate::shared::Shared;
+use crate::hub::Hub;
 use crate::state::updates::Delivery;
 use crate::state::webhook::Target;
 
@@ -25,54 +25,54 @@ struct Finished {
 }
 
 /// Runs until the simulator stops. Without a webhook it waits for one.
-pub(crate) async fn run(shared: Arc<Shared>, client: reqwest::Client) {
+pub(crate) async fn run(hub: Arc<Hub>, client: reqwest::Client) {
     let (finish, mut finished) = mpsc::unbounded_channel::<Finished>();
-    let mut changed = shared.changed.subscribe();
+    let mut changed = hub.changed.subscribe();
     let mut plan = Plan::default();
     let mut generation = 0;
     loop {
         changed.mark_unchanged();
         while let Ok(done) = finished.try_recv() {
-            settle(&shared, &mut plan, generation, &done);
+            settle(&hub, &mut plan, generation, &done);
         }
-        let now_ms = shared.clock.now_ms();
-        let (current, target) = shared.read(|state| (state.webhook.generation, state.webhook.target.clone()));
+        let now_ms = hub.clock.now_ms();
+        let (current, target) = hub.read(|state| (state.webhook.generation, state.webhook.target.clone()));
         if current != generation {
             generation = current;
             plan = Plan::default();
         }
         let mut wake_at = None;
         if !target.url.is_empty() {
-            shared.read(|state| plan.load(&state.updates, target.max_connections));
+            hub.read(|state| plan.load(&state.updates, target.max_connections));
             for update_id in plan.start(now_ms, target.max_connections) {
-                deliver(&shared, &client, &target, generation, update_id, &finish);
+                deliver(&hub, &client, &target, generation, update_id, &finish);
             }
             wake_at = plan.next_try_ms();
         }
         tokio::select! {
-            () = shared.stop.cancelled() => return,
+            () = hub.stop.cancelled() => return,
             _ = changed.changed() => {}
-            Some(done) = finished.recv() => settle(&shared, &mut plan, generation, &done),
-            () = shared.clock.sleep_until(wake_at.unwrap_or(i64::MAX)), if wake_at.is_some() => {}
+            Some(done) = finished.recv() => settle(&hub, &mut plan, generation, &done),
+            () = hub.clock.sleep_until(wake_at.unwrap_or(i64::MAX)), if wake_at.is_some() => {}
         }
     }
 }
 
 fn deliver(
-    shared: &Arc<Shared>,
+    hub: &Arc<Hub>,
     client: &reqwest::Client,
     target: &Target,
     generation: u64,
     update_id: i64,
     finish: &mpsc::UnboundedSender<Finished>,
 ) {
-    let now_ms = shared.clock.now_ms();
-    let body: Option<Bytes> = shared.read(|state| {
+    let now_ms = hub.clock.now_ms();
+    let body: Option<Bytes> = hub.read(|state| {
         let update = state.updates.get(update_id)?;
         (update.expires_ms > now_ms).then(|| update.body.clone())
     });
-    let (client, target, finish, stop) = (client.clone(), target.clone(), finish.clone(), shared.stop.clone());
-    shared.tasks.spawn(async move {
+    let (client, target, finish, stop) = (client.clone(), target.clone(), finish.clone(), hub.stop.clone());
+    hub.tasks.spawn(async move {
         let outcome = match body {
             None => Outcome::Expired,
             Some(body) => tokio::select! {
@@ -86,9 +86,9 @@ fn deliver(
 }
 
 /// What follows from an answer: the update is done with, or is tried again later, or is too old by then.
-fn settle(shared: &Shared, plan: &mut Plan, generation: u64, done: &Finished) {
-    let now_ms = shared.clock.now_ms();
-    let verdict = shared.change(|state| {
+fn settle(hub: &Hub, plan: &mut Plan, generation: u64, done: &Finished) {
+    let now_ms = hub.clock.now_ms();
+    let verdict = hub.change(|state| {
         let long_wait_s = state.rng.random_range(60..=120);
         let expires_ms = state.updates.get(done.update_id).map(|update| update.expires_ms);
         let stale = done.generation != generation;

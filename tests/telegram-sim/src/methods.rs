@@ -2,8 +2,8 @@
 
 use crate::args::Args;
 use crate::floods::Cost;
+use crate::hub::Hub;
 use crate::reply::{ApiError, MethodResult};
-use crate::shared::Shared;
 
 mod access;
 mod callbacks;
@@ -100,47 +100,47 @@ fn check_token(given: &str, token: &str) -> Result<(), ApiError> {
 }
 
 /// Runs a method. Only the two that wait are async inside.
-pub(crate) async fn call(shared: &Shared, name: Name, args: &Args) -> MethodResult {
+pub(crate) async fn call(hub: &Hub, name: Name, args: &Args) -> MethodResult {
     let cost = match name {
         Name::SendMessage | Name::EditMessageText | Name::EditMessageReplyMarkup => {
-            shared.read(|state| access::chat_id(state, args.text("chat_id"))).ok().map(Cost::Send)
+            hub.read(|state| access::chat_id(state, args.text("chat_id"))).ok().map(Cost::Send)
         }
         Name::GetChatMember => Some(Cost::Read),
         Name::SetWebhook if args.has("url") => Some(Cost::Webhook),
         _ => None,
     };
     if let Some(cost) = cost {
-        shared.floods(|floods| floods.admit(shared.clock.now_ms(), cost)).map_err(ApiError::flood)?;
+        hub.floods(|floods| floods.admit(hub.clock.now_ms(), cost)).map_err(ApiError::flood)?;
     }
     match name {
-        Name::GetUpdates => updates::get_updates(shared, args).await,
-        Name::SetWebhook => webhook::set(shared, args).await,
-        Name::DeleteWebhook => webhook::delete(shared, args),
-        Name::GetWebhookInfo => shared.change(webhook::info),
-        Name::GetMe => shared.read(chats::get_me),
-        Name::GetChat => shared.change(|state| chats::get_chat(state, args)),
-        Name::GetChatMember => shared.read(|state| members::get_member(state, args)),
-        Name::GetChatAdministrators => shared.read(|state| members::get_administrators(state, args)),
-        Name::GetChatMemberCount => shared.read(|state| members::get_count(state, args)),
-        Name::RestrictChatMember => shared.change(|state| moderation::restrict(state, args)),
-        Name::PromoteChatMember => shared.change(|state| moderation::promote(state, args)),
-        Name::BanChatMember => shared.change(|state| moderation::ban(state, args)),
-        Name::UnbanChatMember => shared.change(|state| moderation::unban(state, args)),
-        Name::SendMessage => shared.change(|state| sending::send_message(state, args)),
-        Name::SendChatAction => shared.read(|state| sending::send_action(state, args)),
-        Name::EditMessageText => shared.change(|state| messages::edit_text(state, args)),
-        Name::EditMessageReplyMarkup => shared.change(|state| messages::edit_reply_markup(state, args)),
-        Name::DeleteMessage => shared.change(|state| messages::delete_one(state, args)),
-        Name::DeleteMessages => shared.change(|state| messages::delete_many(state, args)),
-        Name::AnswerCallbackQuery => shared.change(|state| callbacks::answer(state, args)),
-        Name::CreateChatInviteLink => shared.change(|state| invites::create(state, args)),
-        Name::ExportChatInviteLink => shared.change(|state| invites::export(state, args)),
-        Name::ApproveChatJoinRequest => shared.change(|state| invites::approve(state, args)),
-        Name::DeclineChatJoinRequest => shared.change(|state| invites::decline(state, args)),
-        Name::LeaveChat => shared.change(|state| chats::leave(state, args)),
-        Name::SetMyCommands => shared.change(|state| commands::set(state, args)),
-        Name::GetMyCommands => shared.read(|state| commands::get(state, args)),
-        Name::DeleteMyCommands => shared.change(|state| commands::delete(state, args)),
+        Name::GetUpdates => updates::get_updates(hub, args).await,
+        Name::SetWebhook => webhook::set(hub, args).await,
+        Name::DeleteWebhook => webhook::delete(hub, args),
+        Name::GetWebhookInfo => hub.change(webhook::info),
+        Name::GetMe => hub.read(chats::get_me),
+        Name::GetChat => hub.change(|state| chats::get_chat(state, args)),
+        Name::GetChatMember => hub.read(|state| members::get_member(state, args)),
+        Name::GetChatAdministrators => hub.read(|state| members::get_administrators(state, args)),
+        Name::GetChatMemberCount => hub.read(|state| members::get_count(state, args)),
+        Name::RestrictChatMember => hub.change(|state| moderation::restrict(state, args)),
+        Name::PromoteChatMember => hub.change(|state| moderation::promote(state, args)),
+        Name::BanChatMember => hub.change(|state| moderation::ban(state, args)),
+        Name::UnbanChatMember => hub.change(|state| moderation::unban(state, args)),
+        Name::SendMessage => hub.change(|state| sending::send_message(state, args)),
+        Name::SendChatAction => hub.read(|state| sending::send_action(state, args)),
+        Name::EditMessageText => hub.change(|state| messages::edit_text(state, args)),
+        Name::EditMessageReplyMarkup => hub.change(|state| messages::edit_reply_markup(state, args)),
+        Name::DeleteMessage => hub.change(|state| messages::delete_one(state, args)),
+        Name::DeleteMessages => hub.change(|state| messages::delete_many(state, args)),
+        Name::AnswerCallbackQuery => hub.change(|state| callbacks::answer(state, args)),
+        Name::CreateChatInviteLink => hub.change(|state| invites::create(state, args)),
+        Name::ExportChatInviteLink => hub.change(|state| invites::export(state, args)),
+        Name::ApproveChatJoinRequest => hub.change(|state| invites::approve(state, args)),
+        Name::DeclineChatJoinRequest => hub.change(|state| invites::decline(state, args)),
+        Name::LeaveChat => hub.change(|state| chats::leave(state, args)),
+        Name::SetMyCommands => hub.change(|state| commands::set(state, args)),
+        Name::GetMyCommands => hub.read(|state| commands::get(state, args)),
+        Name::DeleteMyCommands => hub.change(|state| commands::delete(state, args)),
     }
 }
 

@@ -15,18 +15,18 @@ use crate::args::{Args, MAX_BYTES};
 use crate::connection::Scissors;
 use crate::control;
 use crate::faults::{Fault, Harm};
+use crate::hub::Hub;
 use crate::ids::{ChatId, UserId};
 use crate::ledger::Call;
 use crate::methods::{self, Name};
 use crate::reply::{ApiError, MethodResult, raw_response, response};
-use crate::shared::Shared;
 
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    Router::new().nest("/control", control::router()).fallback(serve).with_state(shared)
+pub(crate) fn router(hub: Arc<Hub>) -> Router {
+    Router::new().nest("/control", control::router()).fallback(serve).with_state(hub)
 }
 
 async fn serve(
-    State(shared): State<Arc<Shared>>,
+    State(hub): State<Arc<Hub>>,
     ConnectInfo(scissors): ConnectInfo<Scissors>,
     request: Request,
 ) -> Response {
@@ -37,14 +37,14 @@ async fn serve(
     let Ok(body) = axum::body::to_bytes(body, MAX_BYTES).await else {
         return refuse_reading(StatusCode::PAYLOAD_TOO_LARGE);
     };
-    let method = match methods::route(head.uri.path(), &shared.config.token) {
+    let method = match methods::route(head.uri.path(), &hub.config.token) {
         Ok(method) => method,
         Err(error) => return response(&Err(error)),
     };
     let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let args = Args::merge(head.uri.query(), content_type, &body);
     let name = if method.is_empty() { args.text("method").to_lowercase() } else { method };
-    Handling { shared, scissors, name, args, at_ms: 0 }.run().await
+    Handling { hub, scissors, name, args, at_ms: 0 }.run().await
 }
 
 /// Errors while reading a request have no body, and the connection ends.
@@ -56,7 +56,7 @@ fn refuse_reading(status: StatusCode) -> Response {
 
 /// One call on its way.
 struct Handling {
-    shared: Arc<Shared>,
+    hub: Arc<Hub>,
     scissors: Scissors,
     name: String,
     args: Args,
@@ -65,10 +65,10 @@ struct Handling {
 
 impl Handling {
     async fn run(mut self) -> Response {
-        self.at_ms = self.shared.clock.now_ms();
+        self.at_ms = self.hub.clock.now_ms();
         let chat = Some(self.args.number("chat_id")).filter(|id| *id != 0).map(ChatId);
         let user = Some(self.args.number("user_id")).filter(|id| *id != 0).map(UserId);
-        let fault = self.shared.faults(|plan, rng| plan.strike(&self.name, chat, user, rng));
+        let fault = self.hub.faults(|plan, rng| plan.strike(&self.name, chat, user, rng));
         match fault {
             None => {
                 let outcome = self.call().await;
@@ -83,14 +83,14 @@ impl Handling {
         let Some(name) = Name::from_lower(&self.name) else {
             return Err(ApiError::new(404, "Not Found: method not found"));
         };
-        methods::call(&self.shared, name, &self.args).await
+        methods::call(&self.hub, name, &self.args).await
     }
 
     async fn harmed(self, fault: Fault) -> Response {
         let label = format!("fault: {:?}{}", fault.harm, if fault.after_effect { ", after the effect" } else { "" });
         // Nobody has to wait for the client: it may be gone when the effect comes.
         match &fault.harm {
-            Harm::LatencyMs(wait) if !fault.after_effect => self.shared.clock.sleep(Duration::from_millis(*wait)).await,
+            Harm::LatencyMs(wait) if !fault.after_effect => self.hub.clock.sleep(Duration::from_millis(*wait)).await,
             _ => {}
         }
         let has_effect = fault.after_effect || matches!(fault.harm, Harm::LatencyMs(_) | Harm::Patch { .. });
@@ -99,7 +99,7 @@ impl Handling {
             (Harm::LatencyMs(wait), Some(outcome)) => {
                 self.record(&outcome, Some(label));
                 if fault.after_effect {
-                    self.shared.clock.sleep(Duration::from_millis(wait)).await;
+                    self.hub.clock.sleep(Duration::from_millis(wait)).await;
                 }
                 response(&outcome)
             }
@@ -131,7 +131,7 @@ impl Handling {
             }
             (Harm::HangMs(wait), _) => {
                 self.record_status(0, None, label);
-                self.shared.clock.sleep(Duration::from_millis(wait)).await;
+                self.hub.clock.sleep(Duration::from_millis(wait)).await;
                 self.cut()
             }
             (Harm::Cut | Harm::LatencyMs(_) | Harm::Patch { .. }, _) => {
@@ -171,7 +171,7 @@ impl Handling {
         Call {
             number: 0,
             at_ms: self.at_ms,
-            took_ms: self.shared.clock.now_ms() - self.at_ms,
+            took_ms: self.hub.clock.now_ms() - self.at_ms,
             method: Name::from_lower(&self.name).map_or(self.name.clone(), |name| name.as_str().to_owned()),
             args: self.args.to_map(),
             status: 0,
@@ -183,8 +183,8 @@ impl Handling {
 
     fn keep(&self, call: Call) {
         tracing::debug!(%call, "answered");
-        self.shared.log(|log| log.record(call));
-        self.shared.wake();
+        self.hub.log(|log| log.record(call));
+        self.hub.wake();
     }
 }
 

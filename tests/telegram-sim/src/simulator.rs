@@ -12,9 +12,9 @@ use crate::config::SimConfig;
 use crate::connection::{CuttableListener, Scissors};
 use crate::faults::Fault;
 use crate::floods::FloodLimits;
+use crate::hub::Hub;
 use crate::ids::UserId;
 use crate::ledger::Calls;
-use crate::shared::Shared;
 use crate::state::updates::Delivery;
 use crate::world::World;
 use crate::{delivery, server};
@@ -45,7 +45,7 @@ pub struct TimedOut {
 
 /// A simulated Telegram with one bot. Dropping it stops it.
 pub struct Simulator {
-    shared: Arc<Shared>,
+    hub: Arc<Hub>,
     address: SocketAddr,
     bot: UserId,
 }
@@ -68,10 +68,10 @@ impl Simulator {
             .map_err(|source| StartError::Listen { address: config.listen, source })?;
         let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
         let client = delivery::client().map_err(StartError::Client)?;
-        let shared = Arc::new(Shared::new(config, bot));
-        let service = server::router(shared.clone()).into_make_service_with_connect_info::<Scissors>();
-        let stop = shared.stop.clone();
-        shared.tasks.spawn(async move {
+        let hub = Arc::new(Hub::new(config, bot));
+        let service = server::router(hub.clone()).into_make_service_with_connect_info::<Scissors>();
+        let stop = hub.stop.clone();
+        hub.tasks.spawn(async move {
             let serving =
                 axum::serve(CuttableListener(listener), service).with_graceful_shutdown(stop.clone().cancelled_owned());
             let cut_off = async {
@@ -87,8 +87,8 @@ impl Simulator {
                 () = cut_off => {}
             }
         });
-        shared.tasks.spawn(delivery::run(shared.clone(), client));
-        Ok(Self { shared, address, bot })
+        hub.tasks.spawn(delivery::run(hub.clone(), client));
+        Ok(Self { hub, address, bot })
     }
 
     /// What a bot takes instead of `https://api.telegram.org`.
@@ -99,7 +99,7 @@ impl Simulator {
 
     #[must_use]
     pub fn token(&self) -> &str {
-        &self.shared.config.token
+        &self.hub.config.token
     }
 
     #[must_use]
@@ -110,18 +110,18 @@ impl Simulator {
     /// Without the `@`.
     #[must_use]
     pub fn bot_username(&self) -> &str {
-        &self.shared.config.bot_username
+        &self.hub.config.bot_username
     }
 
     /// The people and chats, and what they can do.
     #[must_use]
     pub fn world(&self) -> World {
-        World::new(self.shared.clone())
+        World::new(self.hub.clone())
     }
 
     #[must_use]
     pub fn clock(&self) -> Clock {
-        self.shared.clock.clone()
+        self.hub.clock.clone()
     }
 
     /// Every call so far.
@@ -133,48 +133,48 @@ impl Simulator {
     /// The calls with a higher number than this; see [`Simulator::last_call`].
     #[must_use]
     pub fn calls_after(&self, number: u64) -> Calls {
-        self.shared.log(|log| log.after(number))
+        self.hub.log(|log| log.after(number))
     }
 
     /// The number of the latest call, 0 if there was none.
     #[must_use]
     pub fn last_call(&self) -> u64 {
-        self.shared.log(|log| log.last_number())
+        self.hub.log(|log| log.last_number())
     }
 
     /// Forgets the calls so far.
     pub fn clear_calls(&self) {
-        self.shared.log(crate::ledger::Log::clear);
+        self.hub.log(crate::ledger::Log::clear);
     }
 
     /// Every try to hand over an update so far.
     #[must_use]
     pub fn deliveries(&self) -> Vec<Delivery> {
-        self.shared.read(|state| state.updates.deliveries.iter().cloned().collect())
+        self.hub.read(|state| state.updates.deliveries.iter().cloned().collect())
     }
 
     /// How many updates the bot has not confirmed.
     #[must_use]
     pub fn pending_updates(&self) -> usize {
-        self.shared.read(|state| state.updates.len())
+        self.hub.read(|state| state.updates.len())
     }
 
     /// Puts a fault in force; the number takes it back.
     pub fn fault(&self, fault: Fault) -> u64 {
-        self.shared.faults(|plan, _| plan.add(fault))
+        self.hub.faults(|plan, _| plan.add(fault))
     }
 
     pub fn end_fault(&self, number: u64) {
-        self.shared.faults(|plan, _| plan.remove(number));
+        self.hub.faults(|plan, _| plan.remove(number));
     }
 
     pub fn end_faults(&self) {
-        self.shared.faults(|plan, _| plan.clear());
+        self.hub.faults(|plan, _| plan.clear());
     }
 
     /// Replaces the flood limits; what was counted is forgotten.
     pub fn set_floods(&self, limits: FloodLimits) {
-        self.shared.floods(|floods| floods.set_limits(limits));
+        self.hub.floods(|floods| floods.set_limits(limits));
     }
 
     /// Waits until the calls look as `wanted` says, and gives what it found.
@@ -212,7 +212,7 @@ impl Simulator {
     ///
     /// It did not come to that; the error shows the last calls.
     pub async fn wait<T>(&self, what: &str, deadline: Duration, found: impl Fn() -> Option<T>) -> Result<T, TimedOut> {
-        let mut changed = self.shared.changed.subscribe();
+        let mut changed = self.hub.changed.subscribe();
         let waiting = async {
             loop {
                 changed.mark_unchanged();
@@ -240,15 +240,15 @@ impl Simulator {
 
     /// Stops listening and delivering, and waits until both have ended.
     pub async fn stop(self) {
-        self.shared.stop.cancel();
-        self.shared.tasks.close();
-        self.shared.tasks.wait().await;
+        self.hub.stop.cancel();
+        self.hub.tasks.close();
+        self.hub.tasks.wait().await;
     }
 }
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        self.shared.stop.cancel();
+        self.hub.stop.cancel();
     }
 }
 

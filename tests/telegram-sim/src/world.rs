@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::hub::Hub;
 use crate::ids::{ChatId, MessageId, UserId};
 use crate::rights::AdminRights;
-use crate::shared::Shared;
 use crate::state::State;
 use crate::state::chat::{Chat, ChatKind};
 use crate::state::member::Status;
@@ -37,7 +37,7 @@ pub type Act<T> = Result<T, Refused>;
 /// Everything people can do. Cheap to clone; all clones act in the same world.
 #[derive(Clone)]
 pub struct World {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) hub: Arc<Hub>,
 }
 
 /// A person about to be made.
@@ -52,18 +52,18 @@ pub struct Person<'a> {
 }
 
 impl World {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+    pub(crate) fn new(hub: Arc<Hub>) -> Self {
+        Self { hub }
     }
 
     pub(crate) fn act<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
-        self.shared.change(act)
+        self.hub.change(act)
     }
 
     /// The bot's own id.
     #[must_use]
     pub fn bot(&self) -> UserId {
-        self.shared.read(|state| state.bot)
+        self.hub.read(|state| state.bot)
     }
 
     /// A new person with this first name.

@@ -171,7 +171,8 @@ impl Enforcer {
         fence.check()?;
         match self.telegram.delete(chat, messages, Priority::P2).await {
             Ok(_) => Ok(()),
-            Err(err) if is_refusal(&err) => {
+            // After a move to a supergroup these messages are out of reach, and the same numbers mean others.
+            Err(err) if is_refusal(&err) || matches!(err, Error::Migrated { .. }) => {
                 tracing::debug!(chat.id = chat.0, error = &err as &dyn std::error::Error, "could not tidy up");
                 Ok(())
             }

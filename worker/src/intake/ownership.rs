@@ -25,9 +25,12 @@ pub(super) async fn hold<Q: Deliver, H: Handle>(
     stop: CancellationToken,
     drained: CancellationToken,
 ) {
+    let mut failing = false;
     while !stop.is_cancelled() {
         match begin(&intake, shard).await {
             Ok(Some((lease, fence, deliveries))) => {
+                failing = false;
+                let began = Instant::now();
                 intake.owned.add(shard);
                 intake.metrics.shards_owned.inc();
                 let lease = keep(&intake, lease, &fence, deliveries, &stop, &drained).await;
@@ -36,14 +39,21 @@ pub(super) async fn hold<Q: Deliver, H: Handle>(
                 intake.owned.remove(shard);
                 intake.metrics.shards_owned.dec();
                 give_back(&intake, lease).await;
+                if began.elapsed() < TRY_AGAIN {
+                    // What ended it so soon may do so again.
+                    wait(&stop).await;
+                }
             }
             Ok(None) => wait(&stop).await,
             Err(err) => {
-                tracing::warn!(
-                    shard = shard.0,
-                    error = &err as &dyn std::error::Error,
-                    "taking a shard failed; trying again"
-                );
+                if !failing {
+                    tracing::warn!(
+                        shard = shard.0,
+                        error = &err as &dyn std::error::Error,
+                        "taking a shard failed; trying until it works"
+                    );
+                }
+                failing = true;
                 wait(&stop).await;
             }
         }
@@ -109,6 +119,10 @@ async fn keep<Q: Deliver, H: Handle>(
         let renew_in = lease.deadline.saturating_duration_since(Instant::now()) / 3;
         tokio::select! {
             () = drained.cancelled() => return lease,
+            () = fence.over() => {
+                tracing::warn!(shard = fence.shard.0, "the fence was found broken: ending the period");
+                return lease;
+            }
             () = stop.cancelled(), if !stopping => stopping = true,
             () = &mut taking_in, if !stopping => return lease,
             // What a lease says on another connection than this period's is not known to be ours.

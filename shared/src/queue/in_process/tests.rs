@@ -1,3 +1,5 @@
+//! Does the in-process queue keep its promises over an inbox in memory?
+
 use std::{
     collections::{BTreeMap, HashSet},
     num::NonZeroU16,

@@ -18,7 +18,6 @@ const MAX_MESSAGE_BYTES: i32 = 640 << 10;
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(10 * 60);
 /// How long an operator has to look at a dead letter.
 const DEAD_LETTERS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
-const DEAD_LETTERS_BYTES: i64 = 1 << 30;
 
 /// Why the queue is not there yet.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +78,7 @@ pub(super) async fn streams(context: &Context, names: &Names, config: &JetStream
         retention: RetentionPolicy::Limits,
         discard: DiscardPolicy::Old,
         max_age: DEAD_LETTERS_KEPT,
-        max_bytes: DEAD_LETTERS_BYTES.min(config.max_bytes),
+        max_bytes: config.max_bytes / 4,
         duplicate_window: DUPLICATE_WINDOW,
         ..Config::default()
     };

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::args::Args;
+use crate::hub::{Hub, lock};
 use crate::reply::{Answer, ApiError, MethodResult};
-use crate::shared::{Shared, lock};
 use crate::state::State;
 use crate::state::updates::Delivery;
 
@@ -37,21 +37,21 @@ impl Poll {
     }
 }
 
-pub(super) async fn get_updates(shared: &Shared, args: &Args) -> MethodResult {
-    let webhook_is_set = shared.change(|state| {
+pub(super) async fn get_updates(hub: &Hub, args: &Args) -> MethodResult {
+    let webhook_is_set = hub.change(|state| {
         state.updates.set_allowed(args.json("allowed_updates").as_ref());
         state.webhook.is_set()
     });
     if webhook_is_set {
         let text = "can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first";
-        return conflict(shared, ApiError::conflict(text)).await;
+        return conflict(hub, ApiError::conflict(text)).await;
     }
     let offset = args.number("offset");
-    let (limit, timeout_s) = pace(shared, offset, args);
-    let deadline = shared.clock.now_ms() + timeout_s * 1000;
-    let mut changed = shared.changed.subscribe();
+    let (limit, timeout_s) = pace(hub, offset, args);
+    let deadline = hub.clock.now_ms() + timeout_s * 1000;
+    let mut changed = hub.changed.subscribe();
     changed.mark_unchanged();
-    if let Some(answer) = shared.change(|state| take(state, offset, limit)) {
+    if let Some(answer) = hub.change(|state| take(state, offset, limit)) {
         return Ok(answer);
     }
     if timeout_s == 0 {
@@ -59,7 +59,7 @@ pub(super) async fn get_updates(shared: &Shared, args: &Args) -> MethodResult {
     }
     let (terminate, mut terminated) = oneshot::channel();
     {
-        let mut poll = lock(&shared.poll);
+        let mut poll = lock(&hub.poll);
         poll.terminate(OTHER_POLL);
         poll.waiting = Some(terminate);
     }
@@ -68,25 +68,25 @@ pub(super) async fn get_updates(shared: &Shared, args: &Args) -> MethodResult {
             biased;
             ended = &mut terminated => {
                 let stopped = || ApiError::conflict(OTHER_POLL);
-                return conflict(shared, ended.unwrap_or_else(|_| stopped())).await;
+                return conflict(hub, ended.unwrap_or_else(|_| stopped())).await;
             }
             _ = changed.changed() => {}
-            () = shared.clock.sleep_until(deadline) => return Ok(Answer::value(&[(); 0])),
-            () = shared.stop.cancelled() => return Err(ApiError::flood(5)),
+            () = hub.clock.sleep_until(deadline) => return Ok(Answer::value(&[(); 0])),
+            () = hub.stop.cancelled() => return Err(ApiError::flood(5)),
         }
-        let has_some = shared.read(|state| state.updates.len() > 0);
-        if has_some && let Some(answer) = shared.change(|state| take(state, offset, limit)) {
+        let has_some = hub.read(|state| state.updates.len() > 0);
+        if has_some && let Some(answer) = hub.change(|state| take(state, offset, limit)) {
             return Ok(answer);
         }
     }
 }
 
 /// Limit and time-out, against polls that spin: the same offset again and again gets slower.
-fn pace(shared: &Shared, offset: i64, args: &Args) -> (usize, i64) {
+fn pace(hub: &Hub, offset: i64, args: &Args) -> (usize, i64) {
     let mut limit = args.number_within("limit", 100, 1, 100);
     let mut timeout_s = args.number_within("timeout", 0, 0, 50);
-    let now_ms = shared.clock.now_ms();
-    let mut poll = lock(&shared.poll);
+    let now_ms = hub.clock.now_ms();
+    let mut poll = lock(&hub.poll);
     if poll.last_offset == Some(offset) {
         let since = now_ms - poll.last_at_ms;
         if timeout_s < 3 && since < 3000 {
@@ -101,12 +101,11 @@ fn pace(shared: &Shared, offset: i64, args: &Args) -> (usize, i64) {
     (usize::try_from(limit).unwrap_or(1), timeout_s)
 }
 
-async fn conflict(shared: &Shared, error: ApiError) -> MethodResult {
-    let now_ms = shared.clock.now_ms();
-    let soon_after =
-        lock(&shared.poll).last_conflict_ms.replace(now_ms).is_some_and(|last| now_ms - last < CONFLICT_MS);
+async fn conflict(hub: &Hub, error: ApiError) -> MethodResult {
+    let now_ms = hub.clock.now_ms();
+    let soon_after = lock(&hub.poll).last_conflict_ms.replace(now_ms).is_some_and(|last| now_ms - last < CONFLICT_MS);
     if soon_after {
-        shared.clock.sleep(Duration::from_millis(CONFLICT_MS.unsigned_abs())).await;
+        hub.clock.sleep(Duration::from_millis(CONFLICT_MS.unsigned_abs())).await;
     }
     Err(error)
 }

@@ -7,8 +7,8 @@ use tokio::net::TcpStream;
 use url::{Host, Url};
 
 use crate::args::Args;
+use crate::hub::{Hub, lock};
 use crate::reply::{Answer, ApiError, MethodResult};
-use crate::shared::{Shared, lock};
 use crate::state::State;
 use crate::state::webhook::Target;
 
@@ -21,11 +21,11 @@ fn bad_webhook(text: impl std::fmt::Display) -> ApiError {
     ApiError::bad_request(format!("bad webhook: {text}"))
 }
 
-pub(super) async fn set(shared: &Shared, args: &Args) -> MethodResult {
+pub(super) async fn set(hub: &Hub, args: &Args) -> MethodResult {
     if args.text("url").trim().is_empty() {
-        return delete(shared, args);
+        return delete(hub, args);
     }
-    let strict = shared.config.strict_webhooks;
+    let strict = hub.config.strict_webhooks;
     let url = checked_url(args.text("url").trim(), strict)?;
     let secret = checked_secret(args.text("secret_token"))?;
     let ip = resolve(&url, args.text("ip_address"), strict).await?;
@@ -37,8 +37,8 @@ pub(super) async fn set(shared: &Shared, args: &Args) -> MethodResult {
         max_connections: usize::try_from(connections).unwrap_or(1),
         ip_address: ip.to_string(),
     };
-    lock(&shared.poll).terminate("terminated by setWebhook request");
-    Ok(shared.change(|state| {
+    lock(&hub.poll).terminate("terminated by setWebhook request");
+    Ok(hub.change(|state| {
         state.updates.set_allowed(args.json("allowed_updates").as_ref());
         if args.flag("drop_pending_updates") {
             state.updates.clear();
@@ -122,8 +122,8 @@ fn is_reserved(ip: Ipv4Addr) -> bool {
         || ip.octets()[0] >= 240
 }
 
-pub(super) fn delete(shared: &Shared, args: &Args) -> MethodResult {
-    Ok(shared.change(|state| {
+pub(super) fn delete(hub: &Hub, args: &Args) -> MethodResult {
+    Ok(hub.change(|state| {
         state.updates.set_allowed(args.json("allowed_updates").as_ref());
         if args.flag("drop_pending_updates") {
             state.updates.clear();

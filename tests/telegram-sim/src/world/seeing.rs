@@ -86,7 +86,7 @@ impl World {
     #[must_use]
     pub fn messages(&self, chat: impl Into<ChatId>) -> Vec<Seen> {
         let id = chat.into();
-        self.shared.read(|state| {
+        self.hub.read(|state| {
             let messages = state.chats.get(&id).map(|chat| &chat.messages);
             messages.into_iter().flatten().map(|(number, message)| seen(state, id, *number, message)).collect()
         })
@@ -96,7 +96,7 @@ impl World {
     #[must_use]
     pub fn message(&self, chat: impl Into<ChatId>, id: MessageId) -> Option<Seen> {
         let chat = chat.into();
-        self.shared.read(|state| {
+        self.hub.read(|state| {
             let message = state.chats.get(&chat)?.messages.get(&id)?;
             Some(seen(state, chat, id, message))
         })
@@ -110,7 +110,7 @@ impl World {
 
     #[must_use]
     pub fn member(&self, chat: ChatId, user: UserId) -> Membership {
-        self.shared.read(|state| {
+        self.hub.read(|state| {
             let now = state.now();
             let status = state.status(chat, user);
             let place = state.chats.get(&chat);
@@ -139,7 +139,7 @@ impl World {
     /// Who has asked to be let in.
     #[must_use]
     pub fn join_requests(&self, chat: ChatId) -> Vec<UserId> {
-        self.shared.read(|state| {
+        self.hub.read(|state| {
             state.chats.get(&chat).map(|chat| chat.join_requests.keys().copied().collect()).unwrap_or_default()
         })
     }
@@ -147,7 +147,7 @@ impl World {
     /// The members with their statuses, those who left with a restriction or ban included.
     #[must_use]
     pub fn members(&self, chat: ChatId) -> Vec<(UserId, Membership)> {
-        let mut users: Vec<UserId> = self.shared.read(|state| {
+        let mut users: Vec<UserId> = self.hub.read(|state| {
             state.chats.get(&chat).map(|chat| chat.members.keys().copied().collect()).unwrap_or_default()
         });
         users.sort();
@@ -156,7 +156,7 @@ impl World {
 
     #[must_use]
     pub fn chats(&self) -> Vec<ChatSummary> {
-        let mut chats: Vec<ChatSummary> = self.shared.read(|state| {
+        let mut chats: Vec<ChatSummary> = self.hub.read(|state| {
             let all = state.chats.iter().filter(|(id, _)| id.0 < 0);
             all.map(|(id, chat)| ChatSummary {
                 id: *id,
@@ -174,7 +174,7 @@ impl World {
 
     #[must_use]
     pub fn people(&self) -> Vec<PersonSummary> {
-        let mut people: Vec<PersonSummary> = self.shared.read(|state| {
+        let mut people: Vec<PersonSummary> = self.hub.read(|state| {
             let all = state.users.iter();
             all.map(|(id, user)| PersonSummary {
                 id: *id,
@@ -193,7 +193,7 @@ impl World {
     #[must_use]
     pub fn bot_commands(&self, scope: &str) -> Value {
         let key = (serde_json::json!({ "type": scope }).to_string(), String::new());
-        self.shared.read(|state| state.commands.get(&key).cloned().unwrap_or_default())
+        self.hub.read(|state| state.commands.get(&key).cloned().unwrap_or_default())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Our programs are found, started with their own environment, and told when they are missing.
+//! Our programs are found where they were built.
 
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ use crate::ledger::Log;
 use crate::methods::updates::Poll;
 use crate::state::State;
 
-pub(crate) struct Shared {
+pub(crate) struct Hub {
     pub(crate) clock: Clock,
     pub(crate) config: SimConfig,
     state: Mutex<State>,
@@ -35,7 +35,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Shared {
+impl Hub {
     pub(crate) fn new(config: SimConfig, bot: UserId) -> Self {
         use rand::SeedableRng;
         let clock = Clock::new();
