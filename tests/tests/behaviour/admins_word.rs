@@ -9,7 +9,7 @@ use telegram_sim::{
 };
 
 const BUTTON: &str = "I have joined";
-const DECIDED: &str = "An admin has restricted you here";
+const DECIDED: &str = "an admin has restricted you here";
 
 #[tokio::test]
 async fn a_restriction_by_an_admin_stays_and_the_presser_is_told_so() -> anyhow::Result<()> {

@@ -87,6 +87,42 @@ async fn a_remembered_no_mutes_nobody_who_has_subscribed_since() -> anyhow::Resu
     Ok(())
 }
 
+/// The news of the subscription and the message wait in two lanes, so either may be first. It is young: the "no" from before may count.
+#[tokio::test]
+async fn nobody_stays_muted_who_subscribes_and_writes_in_the_same_moment() -> anyhow::Result<()> {
+    let bot = Standalone::start().await?;
+    let here = bot.protected_group().await?;
+    let there = bot.place().requiring(here.channel);
+    bot.protect(&there).await?;
+    let mut people = Vec::new();
+    for n in 0..10 {
+        let (who, warning) = bot.offender(&here, &format!("Ann {n}")).await?;
+        bot.world.join(there.group, who)?;
+        people.push((who, warning));
+    }
+    for (n, (who, _)) in people.iter().enumerate() {
+        if n % 2 == 0 {
+            bot.world.join(here.channel, *who)?;
+            bot.world.say(there.group, *who, "I am a subscriber")?;
+        } else {
+            bot.world.say(there.group, *who, "I shall be a subscriber")?;
+            bot.world.join(here.channel, *who)?;
+        }
+    }
+    for (who, warning) in &people {
+        bot.released(here.group, *who).await?;
+        bot.deleted(here.group, warning.id).await?;
+    }
+    bot.settled(&there).await?;
+    for (who, _) in &people {
+        bot.released(there.group, *who).await?;
+        bot.until("no warning to stay", |world| warning(world, there.group, *who).is_none().then_some(())).await?;
+    }
+    let status = bot.settled(&there).await?;
+    assert!(status.text.contains("Muted now: 0 people"), "{status:?}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn nobody_is_muted_who_subscribes_between_the_message_and_the_mute() -> anyhow::Result<()> {
     let bot = Standalone::start().await?;

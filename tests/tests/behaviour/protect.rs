@@ -104,9 +104,9 @@ async fn protecting_twice_is_told_by_which_channel_it_is_protected() -> anyhow::
     let place = bot.protected_group().await?;
     let other = bot.place();
     let again = bot.ask(place.group, place.owner, &format!("/protect {}", bot.name_of(place.channel)?)).await?;
-    assert!(again.text.starts_with("This group already requires News 0. All is set."), "{again:?}");
+    assert!(again.text.contains("News 0") && again.text.ends_with("All is set."), "{again:?}");
     let other = bot.ask(place.group, place.owner, &format!("/protect {}", bot.name_of(other.channel)?)).await?;
-    assert!(other.text.starts_with("This group already requires News 0. To change it"), "{other:?}");
+    assert!(other.text.contains("News 0") && other.text.contains("send /unprotect first"), "{other:?}");
     Ok(())
 }
 
@@ -179,7 +179,7 @@ async fn status_tells_of_the_channel_the_rights_and_the_muted() -> anyhow::Resul
     bot.world.remove_bot(place.channel);
     bot.world.promote(place.group, place.owner, bot.sim.bot_id(), AdminRights::DELETE_MESSAGES)?;
     let broken = bot.settled(&place).await?;
-    assert!(broken.text.contains("Channel News 0: I am not an admin there, so I let everybody write"), "{broken:?}");
+    assert!(broken.text.contains("Channel News 0: I am not an admin there"), "{broken:?}");
     assert!(broken.text.contains("My rights here: please let me ban users"), "{broken:?}");
     Ok(())
 }

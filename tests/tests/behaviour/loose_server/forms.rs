@@ -68,7 +68,7 @@ pub(super) async fn each(
     try_join_all(stories).await.map(drop)
 }
 
-/// It is alive and has not panicked.
+/// It is alive, for it takes a signal that changes nothing, and has not panicked.
 fn sound(mut bot: Standalone) -> anyhow::Result<()> {
     let panics = bot.process.lines_with("panicked");
     anyhow::ensure!(panics.is_empty(), "{panics:?}");

@@ -57,7 +57,7 @@ async fn an_older_or_newer_server_is_no_trouble() -> anyhow::Result<()> {
         let message = bot.world.say(place.group, ben, "hello")?;
         let answer = bot.press(ann, place.group, warning.id, "I have joined").await?;
         // Without until_date nobody can say whose mute it is, so it stays.
-        let wanted = if age == "older" { "An admin has restricted you" } else { "Thank you" };
+        let wanted = if age == "older" { "an admin has restricted you" } else { "Thank you" };
         anyhow::ensure!(answer.text.contains(wanted), "{age}: {answer:?}");
         bot.settled(&place).await?;
         anyhow::ensure!(
