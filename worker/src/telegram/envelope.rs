@@ -31,12 +31,14 @@ pub(super) fn open(status: u16, retry_after: Option<Duration>, body: &[u8], toke
         let result = reply["result"].take();
         return if result.is_null() { Err(unreadable()) } else { Ok(result) };
     }
-    if !said_no && status < 400 {
+    let code = reply["error_code"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(status);
+    if code < 400 {
+        // A "no" without a code is not one of Telegram's: something between has failed.
         return Err(unreadable());
     }
     let parameters = &reply["parameters"];
     Err(Error::from(Refusal {
-        code: reply["error_code"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(status),
+        code,
         description: without(token, reply["description"].as_str().unwrap_or_default()),
         retry_after: parameters["retry_after"].as_u64().map(wait).or(retry_after),
         migrate_to: parameters["migrate_to_chat_id"].as_i64().map(ChatId),
@@ -82,14 +84,14 @@ mod tests {
             (200, r#"{"ok":true,"result":null}"#, "unavailable"),
             (200, r#"{"ok":true}"#, "unavailable"),
             (200, r#"{"ok":"yes"}"#, "unavailable"),
-            (200, r#"{"ok":false}"#, "other"),
+            (200, r#"{"ok":false}"#, "unavailable"),
             (
                 200,
                 r#"{"ok":false,"result":{"id":1},"error_code":403,"description":"Forbidden: bot was blocked by the user"}"#,
                 "user_unreachable",
             ),
-            (200, r#"{"ok":false,"error_code":"no","description":7,"parameters":[]}"#, "other"),
-            (200, r#"{"ok":false,"error_code":99999999999,"description":"?"}"#, "other"),
+            (200, r#"{"ok":false,"error_code":"no","description":7,"parameters":[]}"#, "unavailable"),
+            (200, r#"{"ok":false,"error_code":99999999999,"description":"?"}"#, "unavailable"),
             (200, "", "unavailable"),
             (200, "[1]", "unavailable"),
             (200, "{\"ok\":true,\"resu", "unavailable"),

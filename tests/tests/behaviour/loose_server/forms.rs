@@ -12,33 +12,31 @@ use telegram_sim::faults::{Fault, Harm};
 pub(super) struct Form {
     pub(super) name: &'static str,
     pub(super) fault: Fault,
-    /// It reads as a "no" of Telegram's, which is not asked again, and not as an answer that got lost.
-    pub(super) is_refusal: bool,
 }
 
 /// Answers that are none.
 pub(super) fn failures() -> Vec<Form> {
     let raw =
         |body: &str| Harm::Raw { status: 200, content_type: "application/json".to_owned(), body: body.to_owned() };
-    let form = |name, harm, is_refusal| Form { name, fault: Fault::new(harm), is_refusal };
+    let form = |name, harm| Form { name, fault: Fault::new(harm) };
     let mut failures = vec![
-        form("a result of null", raw(r#"{"ok":true,"result":null}"#), false),
-        form("no result", raw(r#"{"ok":true}"#), false),
-        form("half an answer", raw(r#"{"ok":true,"resu"#), false),
-        form("status 200 and not ok", raw(r#"{"ok":false}"#), true),
-        form("a 502 in HTML", Harm::Html502, false),
-        form("an empty 500", Harm::Empty500, false),
-        form("a connection that is cut", Harm::Cut, false),
+        form("a result of null", raw(r#"{"ok":true,"result":null}"#)),
+        form("no result", raw(r#"{"ok":true}"#)),
+        form("half an answer", raw(r#"{"ok":true,"resu"#)),
+        form("status 200 and not ok", raw(r#"{"ok":false}"#)),
+        form("a 502 in HTML", Harm::Html502),
+        form("an empty 500", Harm::Empty500),
+        form("a connection that is cut", Harm::Cut),
     ];
     let flood = Fault::error(429, "Too Many Requests");
-    failures.push(Form { name: "a 429 that does not say how long", fault: flood, is_refusal: false });
+    failures.push(Form { name: "a 429 that does not say how long", fault: flood });
     failures
 }
 
 /// What is said of somebody who is simply not in the channel.
 pub(super) fn strangers() -> Vec<Form> {
     let texts = ["Bad Request: member not found", "Bad Request: PARTICIPANT_ID_INVALID", "Bad Request: user not found"];
-    texts.map(|text| Form { name: text, fault: Fault::error(400, text), is_refusal: true }).to_vec()
+    texts.map(|text| Form { name: text, fault: Fault::error(400, text) }).to_vec()
 }
 
 /// Answers of an older server: without these fields.
