@@ -22,6 +22,7 @@
 //! ```
 
 pub mod split;
+pub mod standalone;
 
 pub mod process;
 pub mod services;

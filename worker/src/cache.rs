@@ -59,8 +59,9 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Writes through to both levels, unless a newer value is there.
     pub(crate) async fn put(&self, key: &K, value: &V) {
         self.remember(key, value).await;
-        let left = u64::try_from(value.expires_ms() - shared::clock::now_ms()).unwrap_or(0);
-        if let (Some(redis), true) = (&self.redis, left > 0) {
+        if let Some(redis) = &self.redis {
+            // One whose time is over (told late) still has to take the place of an older one whose time is not. Redis knows no time of 0.
+            let left = u64::try_from(value.expires_ms() - shared::clock::now_ms()).unwrap_or(0).max(1);
             redis.put_newer(&key.name(), &value.encode(), value.as_of_ms(), Duration::from_millis(left)).await;
         }
     }
@@ -95,3 +96,6 @@ impl<K, V: Value> Expiry<K, V> for AsDated {
         self.expire_after_create(key, value, now)
     }
 }
+
+#[cfg(test)]
+mod tests;

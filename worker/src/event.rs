@@ -2,6 +2,8 @@
 
 mod read;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use serde::{Deserialize, Serialize};
 use shared::ids::{ChannelId, ChatId, MessageId, UserId};
 
@@ -136,14 +138,14 @@ pub(crate) enum Task {
 }
 
 impl Task {
-    /// Two tasks of one chat with the same key are one: asking twice is no use.
+    /// Two tasks of one chat with the same key are one: asking twice is no use. Short, because the database has an index on it.
     pub(crate) fn key(&self) -> String {
         match self {
             Self::Judge { user, .. } => format!("judge:{user}"),
             Self::Warn => "warn".to_owned(),
             Self::Unwarn { warning } => format!("unwarn:{warning}"),
             Self::Tidy { messages } => format!("tidy:{}", list(messages)),
-            Self::Say { text, tidy, .. } => format!("say:{}:{text}", list(tidy)),
+            Self::Say { text, tidy, .. } => format!("say:{}:{:016x}", list(tidy), hash(text)),
             Self::Progress { message, .. } => format!("progress:{message}"),
         }
     }
@@ -151,4 +153,57 @@ impl Task {
 
 fn list(messages: &[MessageId]) -> String {
     messages.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Golden: rows outlive the program that wrote them.
+    #[test]
+    fn tasks_are_written_and_read_for_ever() {
+        let tidy = vec![MessageId(3), MessageId(4)];
+        let cases = [
+            (Task::Judge { user: UserId(7), bulk: true }, r#"{"task":"judge","user":7,"bulk":true}"#, "judge:7"),
+            (Task::Warn, r#"{"task":"warn"}"#, "warn"),
+            (Task::Unwarn { warning: 9 }, r#"{"task":"unwarn","warning":9}"#, "unwarn:9"),
+            (Task::Tidy { messages: tidy.clone() }, r#"{"task":"tidy","messages":[3,4]}"#, "tidy:3,4"),
+            (
+                Task::Progress { message: MessageId(3), total: 12 },
+                r#"{"task":"progress","message":3,"total":12}"#,
+                "progress:3",
+            ),
+            (
+                Task::Say { text: "Hi 😀".to_owned(), topic: Some(2), tidy },
+                r#"{"task":"say","text":"Hi 😀","topic":2,"tidy":[3,4]}"#,
+                "say:3,4:",
+            ),
+        ];
+        for (task, json, key) in cases {
+            assert_eq!(serde_json::to_string(&task).expect("plain data"), json);
+            assert_eq!(serde_json::from_str::<Task>(json).expect("a task"), task);
+            let later = json.replacen('{', r#"{"unheard_of":1,"#, 1);
+            assert_eq!(serde_json::from_str::<Task>(&later).expect("a task"), task, "written by a later program");
+            assert!(task.key().starts_with(key), "{}", task.key());
+        }
+        let judge = serde_json::from_str::<Task>(r#"{"task":"judge","user":7}"#).expect("a task");
+        assert_eq!(judge, Task::Judge { user: UserId(7), bulk: false });
+    }
+
+    #[test]
+    fn what_is_said_has_a_key_of_its_own_and_a_short_one() {
+        let say = |text: &str, tidy: &[i64]| {
+            Task::Say { text: text.to_owned(), topic: None, tidy: tidy.iter().copied().map(MessageId).collect() }.key()
+        };
+        assert_eq!(say("a", &[1]), say("a", &[1]));
+        assert_ne!(say("a", &[]), say("b", &[]));
+        assert_ne!(say("a", &[1]), say("a", &[2]));
+        assert!(say(&"x".repeat(4096), &[i64::MAX, i64::MAX]).len() < 100);
+    }
 }

@@ -45,6 +45,11 @@ impl Fence {
     pub(crate) fn end(&self) {
         self.ended.cancel();
     }
+
+    /// Waits until somebody ends the period.
+    pub(crate) async fn over(&self) {
+        self.ended.cancelled().await;
+    }
 }
 
 #[cfg(test)]
@@ -62,6 +67,7 @@ mod tests {
         fence.extend(Instant::now() + Duration::from_secs(2));
         assert_eq!(fence.check(), Ok(()));
         fence.clone().end();
+        fence.over().await;
         assert_eq!(fence.check(), Err(Broken(Shard(3))));
     }
 }

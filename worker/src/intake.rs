@@ -28,6 +28,9 @@ pub(crate) struct LaneKey {
 pub(crate) trait Handle: Send + Sync + 'static {
     /// Works on jobs of one chat, oldest first, and says of each what becomes of it. One answer for each; a missing one means that the job waits.
     fn handle(&self, fence: &Fence, jobs: &[&Job]) -> impl Future<Output = Vec<Disposition>> + Send;
+
+    /// A job has become a dead letter.
+    fn buried(&self, fence: &Fence, job: &Job) -> impl Future<Output = ()> + Send;
 }
 
 /// One envelope in hand.
@@ -44,7 +47,7 @@ pub(crate) struct Job {
 const HELD_DELIVERIES: usize = 8_192;
 
 /// Bytes of bodies held at once, counted in KiB: a semaphore counts in `u32`.
-const HELD_KIB: usize = 64 * 1024;
+const HELD_KIB: u32 = 64 * 1024;
 
 /// Room for what is in hand, taken before more is asked for.
 #[derive(Clone)]
@@ -61,7 +64,7 @@ pub(crate) struct Place {
 
 impl Room {
     fn new() -> Self {
-        Self { deliveries: Arc::new(Semaphore::new(HELD_DELIVERIES)), kib: Arc::new(Semaphore::new(HELD_KIB)) }
+        Self { deliveries: Arc::new(Semaphore::new(HELD_DELIVERIES)), kib: Arc::new(Semaphore::new(HELD_KIB as usize)) }
     }
 
     async fn delivery(&self) -> OwnedSemaphorePermit {
@@ -69,16 +72,21 @@ impl Room {
     }
 
     async fn kib(&self, bytes: usize) -> OwnedSemaphorePermit {
-        let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(HELD_KIB as u32);
+        let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(HELD_KIB);
         Arc::clone(&self.kib).acquire_many_owned(kib).await.expect("the semaphore is never closed")
     }
 }
+
+/// How often the open lanes are counted for the metrics.
+const LANES_EVERY: Duration = Duration::from_secs(1);
+
+type WorkLanes<Q, H> = Lanes<LaneKey, Work<<Q as Deliver>::Receipt>, Settler<Q, H>>;
 
 /// Everything one worker takes from the queue.
 pub(crate) struct Intake<Q: Deliver, H: Handle> {
     queue: Q,
     store: Store,
-    lanes: Arc<Lanes<LaneKey, Work<Q::Receipt>, Settler<Q, H>>>,
+    lanes: Arc<WorkLanes<Q, H>>,
     lane_tasks: TaskTracker,
     room: Room,
     metrics: IntakeMetrics,
@@ -111,6 +119,7 @@ impl<Q: Deliver, H: Handle> Intake<Q, H> {
         for shard in shards.all() {
             owners.spawn(ownership::hold(Arc::clone(&intake), shard, stop.clone(), drained.clone()));
         }
+        owners.spawn(count_lanes(Arc::clone(&intake), drained.clone()));
         owners.close();
         stop.cancelled().await;
         intake.lane_tasks.close();
@@ -178,6 +187,16 @@ impl<Q: Deliver, H: Handle> Intake<Q, H> {
     }
 }
 
+async fn count_lanes<Q: Deliver, H: Handle>(intake: Arc<Intake<Q, H>>, drained: CancellationToken) {
+    loop {
+        intake.metrics.lanes.set(i64::try_from(intake.lanes.open()).unwrap_or(i64::MAX));
+        tokio::select! {
+            () = tokio::time::sleep(LANES_EVERY) => {}
+            () = drained.cancelled() => return,
+        }
+    }
+}
+
 /// What one period of ownership has seen.
 struct Period {
     held: Arc<Held>,
@@ -227,3 +246,6 @@ impl Held {
         self.0.lock().expect("nothing panics while it holds this lock")
     }
 }
+
+#[cfg(test)]
+mod tests;

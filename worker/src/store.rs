@@ -17,7 +17,7 @@ pub mod url;
 pub mod warnings;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     fmt,

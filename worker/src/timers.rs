@@ -12,7 +12,7 @@ use bytes::Bytes;
 use shared::{
     envelope::{Envelope, RoutingKey},
     ids::BotId,
-    queue::Publish,
+    queue::{Publish, PublishError},
     shard::Shard,
     trace_context,
 };
@@ -26,6 +26,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A published task that is not done by then is published again: its message may be lost. Above what a busy lane takes.
 const AGAIN_MS: i64 = 60_000;
+
+/// A task whose chat has as many waiting as one chat may have: its lane is behind, and asking at once would only be refused again.
+const FULL_MS: i64 = 5_000;
 
 /// Rows published at a time.
 const BATCH: i64 = 500;
@@ -78,6 +81,15 @@ impl Bell {
     }
 }
 
+/// Why not everything that is due was published.
+#[derive(Debug, thiserror::Error)]
+enum NotNow {
+    #[error("the database does not tell")]
+    Store(#[from] StoreError),
+    #[error("the queue takes none")]
+    Queue(#[from] PublishError),
+}
+
 /// Publishes what is due.
 pub(crate) struct Timers<P> {
     pub store: Store,
@@ -97,12 +109,9 @@ impl<P: Publish> Timers<P> {
             match self.publish_due(&shards.into_iter().collect::<Vec<_>>()).await {
                 Ok(()) => failing = false,
                 Err(err) => {
-                    // Lanes say so too, when they need the database; once is enough here.
+                    // Lanes say so too, when they need the database or the queue; once is enough here.
                     if !failing {
-                        tracing::warn!(
-                            error = &err as &dyn std::error::Error,
-                            "due tasks cannot be read; trying again"
-                        );
+                        tracing::warn!(error = &err as &dyn std::error::Error, "due tasks have to wait; trying again");
                     }
                     failing = true;
                 }
@@ -132,17 +141,18 @@ impl<P: Publish> Timers<P> {
         }
     }
 
-    async fn publish_due(&self, shards: &[Shard]) -> Result<(), StoreError> {
+    async fn publish_due(&self, shards: &[Shard]) -> Result<(), NotNow> {
         loop {
             let now_ms = shared::clock::now_ms();
             let due = self.store.due_tasks(shards, now_ms, BATCH).await?;
             for row in &due {
-                if let Err(err) = self.queue.publish(&self.envelope(row, now_ms)).await {
-                    // It stays due; the queue's own trouble is told by those who wait for it.
-                    tracing::debug!(error = &err as &dyn std::error::Error, task = row.id, "a task was not stored");
-                    return Ok(());
-                }
-                self.store.task_published(row.id, row.version, now_ms + AGAIN_MS).await?;
+                let again_ms = match self.queue.publish(&self.envelope(row, now_ms)).await {
+                    Ok(_) => now_ms + AGAIN_MS,
+                    // No reason for the other chats to wait.
+                    Err(PublishError::ChatFull) => now_ms + FULL_MS,
+                    Err(err) => return Err(err.into()),
+                };
+                self.store.task_published(row.id, row.version, again_ms).await?;
             }
             if due.is_empty() {
                 return Ok(());
@@ -157,3 +167,6 @@ impl<P: Publish> Timers<P> {
         envelope
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,7 +119,7 @@ impl<'ast> Visit<'ast> for Finder {
 
     fn visit_path(&mut self, path: &'ast Path) {
         let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-        // A name alone is a variable or was brought in by a `use`, which has been seen.
+        // One name alone is a variable or something brought in by a `use`, which is seen there.
         if segments.len() > 1 {
             self.add(&segments);
         }
@@ -175,9 +175,9 @@ fn paths_are_found_whole() {
         ("use ::sqlx::query; fn f(pool: sqlx::PgPool) {}", &["sqlx::PgPool", "sqlx::query"]),
         ("fn f() { crate::store::open(); }", &["worker::store::open"]),
         ("fn f() { info!(a = 1, crate::store::NAME, \"b::c\"); }", &["worker::store::NAME"]),
+        ("fn f(sqlx: u8) { g(sqlx); }", &[]),
         ("mod inner { use super::super::message; }", &["worker::handlers::message"]),
         ("// use crate::store;\nconst S: &str = \"crate::store\";", &[]),
-        ("fn f(gateway: u8, sqlx: u8) -> [u8; 2] { [gateway, sqlx] }", &[]),
         ("#[cfg(test)] mod tests { use crate::store; }", &[]),
     ];
     for (text, wanted) in cases {

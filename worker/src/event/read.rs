@@ -1,6 +1,7 @@
 //! Bytes -> Event. Reads only what is acted on, and leniently: an unknown kind is ignored, and content we cannot read never punishes.
 
 use serde::{Deserialize, de::IgnoredAny};
+use serde_json::error::Category;
 use shared::{
     envelope::{Envelope, Kind},
     ids::{ChannelId, ChatId, MessageId, UserId},
@@ -20,15 +21,36 @@ pub(crate) struct Reader {
     pub username: String,
 }
 
-/// Bytes that are neither an update nor a task. The text of members is not in it: serde names a place and a type.
-#[derive(Debug, thiserror::Error)]
+/// Bytes that are neither an update nor a task. What members wrote is not in it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unreadable {
-    #[error("it is not an update of Telegram")]
-    Update(#[source] serde_json::Error),
-    #[error("it is not a task of ours")]
-    Task(#[source] serde_json::Error),
+    #[error("it is not an update of Telegram: {0}")]
+    Update(Place),
+    #[error("it is not a task of ours: {0}")]
+    Task(Place),
     #[error("the gateway could not read it")]
     Marked,
+}
+
+/// Where reading stopped. serde's own words would quote what stands there.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at line {line}, column {column}")]
+pub(crate) struct Place {
+    what: &'static str,
+    line: usize,
+    column: usize,
+}
+
+impl From<serde_json::Error> for Place {
+    fn from(err: serde_json::Error) -> Self {
+        let what = match err.classify() {
+            Category::Syntax => "no JSON",
+            Category::Eof => "cut off",
+            Category::Data => "something missing or of another type",
+            Category::Io => "not read",
+        };
+        Self { what, line: err.line(), column: err.column() }
+    }
 }
 
 impl Reader {
@@ -38,10 +60,12 @@ impl Reader {
         match envelope.kind {
             Kind::Unreadable { .. } => Err(Unreadable::Marked),
             Kind::Task { .. } => {
-                serde_json::from_slice::<Task>(&envelope.body).map(Event::Task).map_err(Unreadable::Task)
+                let task = serde_json::from_slice::<Task>(&envelope.body);
+                task.map(Event::Task).map_err(|err| Unreadable::Task(err.into()))
             }
             Kind::Update(_) => {
-                serde_json::from_slice(&envelope.body).map(|raw| self.sort(raw)).map_err(Unreadable::Update)
+                let raw = serde_json::from_slice(&envelope.body);
+                raw.map(|raw| self.sort(raw)).map_err(|err| Unreadable::Update(err.into()))
             }
         }
     }
@@ -66,7 +90,8 @@ impl Reader {
         if !raw.has_content() {
             return Event::Ignored("a service message");
         }
-        if edited && raw.location.as_ref().is_some_and(|location| location.live_period.is_some()) {
+        // No other location can be edited, and the last edit of a live one does not say that it was one.
+        if edited && raw.location.is_some() {
             return Event::Ignored("a live location moving");
         }
         let author = raw.author();
@@ -122,7 +147,8 @@ fn member_changed(raw: RawMemberChange) -> Event {
         by: raw.from.id,
         date_s: raw.date,
         status,
-        until_s: raw.new_chat_member.until_date.filter(|&until| until > 0),
+        // Of others it is the end of a restriction or ban.
+        until_s: raw.new_chat_member.until_date.filter(|&until| until > 0 && status == Status::Member),
     }))
 }
 
@@ -149,7 +175,7 @@ struct RawMessage {
     is_automatic_forward: bool,
     reply_to_message: Option<Box<RawReplied>>,
     text: Option<String>,
-    location: Option<RawLocation>,
+    location: Option<IgnoredAny>,
     // What else a person can post, by whether it is there. A message with none of it is a service message, or of a kind newer than this
     // program: left alone.
     caption: Option<IgnoredAny>,
@@ -171,6 +197,10 @@ struct RawMessage {
     game: Option<IgnoredAny>,
     poll: Option<IgnoredAny>,
     venue: Option<IgnoredAny>,
+    // By way of an inline bot, or forwarded from a channel.
+    invoice: Option<IgnoredAny>,
+    giveaway: Option<IgnoredAny>,
+    giveaway_winners: Option<IgnoredAny>,
 }
 
 impl RawMessage {
@@ -195,8 +225,12 @@ impl RawMessage {
             &self.game,
             &self.poll,
             &self.venue,
+            &self.invoice,
+            &self.giveaway,
+            &self.giveaway_winners,
+            &self.location,
         ];
-        self.text.is_some() || self.location.is_some() || posted.iter().any(|field| field.is_some())
+        self.text.is_some() || posted.iter().any(|field| field.is_some())
     }
 
     fn author(&self) -> Author {
@@ -236,11 +270,6 @@ struct RawOrigin {
     #[serde(rename = "type")]
     kind: String,
     chat: Option<RawChat>,
-}
-
-#[derive(Deserialize)]
-struct RawLocation {
-    live_period: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -337,3 +366,6 @@ impl RawMember {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

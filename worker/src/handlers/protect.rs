@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use shared::ids::{BotId, ChannelId, ChatId, UserId};
 
-use super::{HandlerError, status::lacking_rights};
+use super::HandlerError;
 use crate::{
-    enforce::{Enforcer, task},
+    enforce::{Enforcer, PROGRESS_EVERY, task},
     event::{Author, ChatKind, MessagePosted, Person, Task},
     fence::Fence,
     groups::{Channel, Groups},
@@ -115,7 +115,7 @@ impl Desk<'_> {
         if !self.is_admin(group, &message.author).await? {
             return Ok(None);
         }
-        let lacking = lacking_rights(self.telegram, self.bot, group).await?;
+        let lacking = reply::lacking(self.telegram.member(group, UserId(self.bot.0), Priority::P0).await?.rights);
         if !lacking.is_empty() {
             return Err(Stop::Say(reply::rights_missing(&lacking)));
         }
@@ -213,7 +213,7 @@ impl Desk<'_> {
             self.enforcer.say(fence, group, reply::unprotected(muted), message.topic, &[message.message]).await?;
         if let (Some(reply), true) = (sent, muted > 0) {
             let progress = Task::Progress { message: reply, total: muted };
-            self.enforcer.later(group, &progress, super::tasks::PROGRESS_EVERY).await?;
+            self.enforcer.later(group, &progress, PROGRESS_EVERY).await?;
         }
         Ok(None)
     }

@@ -1,6 +1,6 @@
 //! `/status`: on or off, the channels and whether each can be reached, the bot's own rights, and how many are muted.
 
-use shared::ids::{BotId, ChatId, UserId};
+use shared::ids::{BotId, UserId};
 
 use super::HandlerError;
 use crate::{
@@ -34,7 +34,11 @@ pub(crate) async fn on_status(
         None => reply::NOT_PROTECTED.to_owned(),
         Some(rules) => reply::status(&Status {
             channels: reaches(telegram, bot, &rules).await,
-            lacking: lacking_rights(telegram, bot, group).await.ok(),
+            lacking: telegram
+                .member(group, UserId(bot.0), Priority::P0)
+                .await
+                .ok()
+                .map(|own| reply::lacking(own.rights)),
             muted: store.count_open_mutes(group).await?,
         }),
     };
@@ -51,14 +55,4 @@ async fn reaches<'a>(telegram: &Telegram, bot: BotId, rules: &'a Rules) -> Vec<(
         (channel, reach)
     });
     futures::future::join_all(looks).await
-}
-
-/// What the bot may not do in the group though it has to, in the words of Telegram's menus.
-///
-/// # Errors
-/// Telegram does not say.
-pub(crate) async fn lacking_rights(telegram: &Telegram, bot: BotId, group: ChatId) -> Result<Vec<&'static str>, Error> {
-    let own = telegram.member(group, UserId(bot.0), Priority::P0).await?;
-    let needed = [(own.rights.can_delete_messages, "delete messages"), (own.rights.can_restrict_members, "ban users")];
-    Ok(needed.into_iter().filter(|(has, _)| !has).map(|(_, right)| right).collect())
 }

@@ -25,25 +25,36 @@ pub(super) async fn hold<Q: Deliver, H: Handle>(
     stop: CancellationToken,
     drained: CancellationToken,
 ) {
+    let mut failing = false;
     while !stop.is_cancelled() {
         match begin(&intake, shard).await {
-            Ok(Some((lease, fence, deliveries))) => {
+            Ok(Some(begun)) => {
+                failing = false;
+                let began = Instant::now();
                 intake.owned.add(shard);
                 intake.metrics.shards_owned.inc();
-                let lease = keep(&intake, lease, &fence, deliveries, &stop, &drained).await;
+                let fence = begun.fence.clone();
+                let lease = keep(&intake, begun, &stop, &drained).await;
                 fence.end();
                 intake.lanes.clear(|key| key.shard == shard);
                 intake.owned.remove(shard);
                 intake.metrics.shards_owned.dec();
                 give_back(&intake, lease).await;
+                if began.elapsed() < TRY_AGAIN {
+                    // What ended it so soon may do so again.
+                    wait(&stop).await;
+                }
             }
             Ok(None) => wait(&stop).await,
             Err(err) => {
-                tracing::warn!(
-                    shard = shard.0,
-                    error = &err as &dyn std::error::Error,
-                    "taking a shard failed; trying again"
-                );
+                if !failing {
+                    tracing::warn!(
+                        shard = shard.0,
+                        error = &err as &dyn std::error::Error,
+                        "taking a shard failed; trying until it works"
+                    );
+                }
+                failing = true;
                 wait(&stop).await;
             }
         }
@@ -59,9 +70,22 @@ enum BeginError {
     Store(#[from] StoreError),
 }
 
-type Begun<Q> = (Lease, Fence, <Q as Deliver>::Deliveries);
+/// A period of ownership at its start.
+struct Begun<D> {
+    lease: Lease,
+    fence: Fence,
+    deliveries: D,
+    connection: watch::Receiver<Connection>,
+    /// The connection that all of this came over.
+    began_on: Connection,
+}
 
-async fn begin<Q: Deliver, H: Handle>(intake: &Intake<Q, H>, shard: Shard) -> Result<Option<Begun<Q>>, BeginError> {
+async fn begin<Q: Deliver, H: Handle>(
+    intake: &Intake<Q, H>,
+    shard: Shard,
+) -> Result<Option<Begun<Q::Deliveries>>, BeginError> {
+    let connection = intake.queue.connection();
+    let began_on = *connection.borrow();
     let Some(lease) = intake.queue.take(shard, &intake.owner).await? else { return Ok(None) };
     let fence = Fence::new(shard, lease.epoch, lease.deadline);
     match intake.store.raise_epoch(shard, lease.epoch).await {
@@ -79,21 +103,20 @@ async fn begin<Q: Deliver, H: Handle>(intake: &Intake<Q, H>, shard: Shard) -> Re
     }
     let deliveries = intake.queue.open(&lease).await?;
     tracing::debug!(shard = shard.0, epoch = lease.epoch, "shard taken");
-    Ok(Some((lease, fence, deliveries)))
+    Ok(Some(Begun { lease, fence, deliveries, connection, began_on }))
 }
 
 /// Renews and takes in until the period ends; gives the lease as it was last held.
 async fn keep<Q: Deliver, H: Handle>(
     intake: &Intake<Q, H>,
-    mut lease: Lease,
-    fence: &Fence,
-    mut deliveries: Q::Deliveries,
+    begun: Begun<Q::Deliveries>,
     stop: &CancellationToken,
     drained: &CancellationToken,
 ) -> Lease {
+    let Begun { mut lease, fence, mut deliveries, mut connection, began_on } = begun;
     let mut period = Period { held: Arc::new(Held::default()) };
     let taking_in = async {
-        let err = intake.take_in(fence, &mut deliveries, &mut period).await;
+        let err = intake.take_in(&fence, &mut deliveries, &mut period).await;
         tracing::warn!(
             shard = fence.shard.0,
             error = &err as &dyn std::error::Error,
@@ -101,14 +124,16 @@ async fn keep<Q: Deliver, H: Handle>(
         );
     };
     tokio::pin!(taking_in);
-    let mut connection = intake.queue.connection();
-    let began_on = connection.borrow_and_update().clone();
     let mut stopping = false;
     loop {
         // A third of what is left: two more tries before the deadline.
         let renew_in = lease.deadline.saturating_duration_since(Instant::now()) / 3;
         tokio::select! {
             () = drained.cancelled() => return lease,
+            () = fence.over() => {
+                tracing::warn!(shard = fence.shard.0, "the fence was found broken: ending the period");
+                return lease;
+            }
             () = stop.cancelled(), if !stopping => stopping = true,
             () = &mut taking_in, if !stopping => return lease,
             // What a lease says on another connection than this period's is not known to be ours.

@@ -28,7 +28,7 @@ pub(crate) enum Disposition {
     Fail(String),
     /// Can never be handled: a dead letter at once.
     Reject(String),
-    /// The shard is not ours any more: left for its next owner.
+    /// The shard is not ours any more: left for the next period, which begins at once.
     Abandon,
 }
 
@@ -106,7 +106,11 @@ impl<Q: Deliver, H: Handle> Settler<Q, H> {
     async fn settle(&self, work: &mut Work<Q::Receipt>, disposition: Disposition) -> Result<(), Duration> {
         match disposition {
             Disposition::Done => self.ack(work).await,
-            Disposition::Abandon => Ok(()),
+            Disposition::Abandon => {
+                // It comes again only in a new period, so this one may not go on, even if the lease is renewed at the last moment.
+                work.fence.end();
+                Ok(())
+            }
             Disposition::Wait(at_least) => Err(backoff(work.tries).max(at_least.unwrap_or_default())),
             Disposition::Fail(why) => {
                 work.job.failures += 1;
@@ -142,6 +146,7 @@ impl<Q: Deliver, H: Handle> Settler<Q, H> {
             Ok(()) => {
                 tracing::error!(parent: &work.job.span, reason = letter.reason, attempts = letter.attempts, "dead letter");
                 self.metrics.dead_letters.inc();
+                self.handler.buried(&work.fence, &work.job).await;
                 self.ack(work).await
             }
             Err(err) => {

@@ -41,7 +41,7 @@ pub struct NewWarning {
     pub missing: Vec<ChannelId>,
 }
 
-/// Names an update that had an effect (`u<update id>`), so that a redelivery resumes instead of beginning again.
+/// Names an update that had an effect (its message id in the queue), so that a redelivery resumes instead of beginning again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EffectMark(pub String);
 

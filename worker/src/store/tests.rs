@@ -1,6 +1,6 @@
 //! The same questions on both databases: a file each, and every test once on SQLite and once on Postgres.
 
-mod database;
+pub(crate) mod database;
 mod durable_queue;
 mod failures;
 mod fence;

@@ -37,8 +37,8 @@ macro_rules! on_both {
 pub(super) use on_both;
 
 /// A database with the schema in place.
-pub(super) struct Database {
-    pub(super) store: Store,
+pub(crate) struct Database {
+    pub(crate) store: Store,
     pub(super) url: String,
     _file: Option<tempfile::TempDir>,
 }
@@ -56,7 +56,7 @@ fn admin_url() -> url::Url {
 }
 
 impl Database {
-    pub(super) async fn sqlite() -> Self {
+    pub(crate) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("{}/new folder/100%20 #1.db", folder.path().display());
         Self::migrated(url, Some(folder)).await
@@ -91,7 +91,7 @@ impl Database {
     }
 }
 
-pub(super) fn config(url: &str) -> StoreConfig {
+pub(crate) fn config(url: &str) -> StoreConfig {
     let shards = Shards::new(NonZeroU16::new(32).expect("not zero"));
     StoreConfig { url: url.parse::<DatabaseUrl>().expect("a database"), pool_size: 4, shards }
 }

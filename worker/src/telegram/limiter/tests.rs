@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
 
 use super::*;
 
@@ -79,7 +80,7 @@ async fn a_closed_chat_holds_up_nobody_else() {
     let started = Instant::now();
     let waiting = {
         let limiter = Arc::clone(&limiter);
-        tokio::spawn(async move { limiter.enter(ask(Class::Read, CHAT, Priority::P0), in_s(10)).await })
+        TaskTracker::new().spawn(async move { limiter.enter(ask(Class::Read, CHAT, Priority::P0), in_s(10)).await })
     };
     settle().await;
     let other = limiter.enter(ask(Class::Read, OTHER_CHAT, Priority::P2), in_s(10)).await;
@@ -140,12 +141,14 @@ async fn whoever_gives_up_leaves_no_gap() {
     limiter.enter(ask(Class::Moderate, CHAT, Priority::P0), in_s(10)).await.expect("the burst").end(Pace::Fine);
     let leader = {
         let limiter = Arc::clone(&limiter);
-        tokio::spawn(async move { limiter.enter(ask(Class::Moderate, CHAT, Priority::P0), in_s(10)).await.is_ok() })
+        TaskTracker::new()
+            .spawn(async move { limiter.enter(ask(Class::Moderate, CHAT, Priority::P0), in_s(10)).await.is_ok() })
     };
     settle().await;
     let next = {
         let limiter = Arc::clone(&limiter);
-        tokio::spawn(async move { limiter.enter(ask(Class::Moderate, CHAT, Priority::P2), in_s(10)).await.is_ok() })
+        TaskTracker::new()
+            .spawn(async move { limiter.enter(ask(Class::Moderate, CHAT, Priority::P2), in_s(10)).await.is_ok() })
     };
     settle().await;
     leader.abort();
