@@ -22,10 +22,10 @@
 //! ```
 
 pub mod split;
+pub mod standalone;
 
 pub mod process;
 pub mod services;
-pub mod standalone;
 
 pub mod wait;
 

@@ -90,6 +90,7 @@ pub struct Split {
     pub servers: Servers,
     gateway: Launch,
     worker: Launch,
+    webhook_port: u16,
     /// How many groups and channels were made, for their names.
     places: AtomicUsize,
 }
@@ -121,7 +122,7 @@ impl Split {
     /// The simulator does not start.
     pub async fn on(servers: Servers) -> anyhow::Result<Self> {
         let sim = Simulator::start(SimConfig::default()).await?;
-        let port = ports::free()?;
+        let webhook_port = ports::free()?;
         let common = |program: Program| {
             program
                 .launch()
@@ -135,12 +136,12 @@ impl Split {
                 .env("NATS_MAX_MIB", "16")
         };
         let gateway = common(Program::Gateway)
-            .env("PORT", port.to_string())
-            .env("WEBHOOK_URL", format!("http://127.0.0.1:{port}"))
+            .env("PORT", webhook_port.to_string())
+            .env("WEBHOOK_URL", format!("http://127.0.0.1:{webhook_port}"))
             .env("WEBHOOK_SECRET", WEBHOOK_SECRET);
         let worker =
             common(Program::Worker).env("DATABASE_URL", servers.database.url()).env("REDIS_URL", &servers.redis);
-        Ok(Self { world: sim.world(), sim, servers, gateway, worker, places: AtomicUsize::new(0) })
+        Ok(Self { world: sim.world(), sim, servers, gateway, worker, webhook_port, places: AtomicUsize::new(0) })
     }
 
     /// Sets a variable of the worker.
@@ -157,6 +158,11 @@ impl Split {
     /// How a worker is started.
     pub fn worker(&self) -> Launch {
         self.worker.clone()
+    }
+
+    /// Where the gateway takes webhooks.
+    pub fn webhook_port(&self) -> u16 {
+        self.webhook_port
     }
 
     /// Starts both programs and waits until they serve and Telegram knows the gateway.
@@ -207,7 +213,7 @@ impl Split {
             let done = |group| self.world.bot_messages(group).iter().any(|seen| seen.text.starts_with("Done!"));
             match groups.iter().filter(|(group, _)| !done(*group)).count() {
                 0 => Ok(()),
-                left => Err(format!("{left} of {} groups; the calls were\n{}", groups.len(), self.sim.calls())),
+                left => Err(format!("{left} of {} are not, after {} calls", groups.len(), self.sim.last_call())),
             }
         };
         wait_for("every /protect to be answered", PATIENCE, unanswered).await

@@ -5,3 +5,10 @@ mod parts;
 mod story;
 
 mod settings;
+mod start;
+
+mod crash;
+mod crowd;
+mod drain;
+
+mod seeing;
