@@ -134,7 +134,7 @@ impl BotApi {
     /// The HTTP client cannot be made.
     pub fn new(bot: &Bot, metrics: Metrics) -> Result<Self, Error> {
         let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT).build()?;
-        Ok(Self { http, base: bot.telegram_api_url.clone(), token: bot.bot_token.clone(), metrics })
+        Ok(Self { http, base: Url::clone(&bot.telegram_api_url), token: bot.bot_token.clone(), metrics })
     }
 
     /// # Errors

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use shared::args::{BadSetting, Bot, Environment, Process, Queue};
+use shared::args::{Address, BadSetting, Bot, Environment, Process, Queue};
 use url::Url;
 
 use crate::verify::Secrets;
@@ -58,7 +58,7 @@ pub struct Updates {
     pub take_over: bool,
     /// Public https address under which Telegram reaches this gateway, without the path /telegram/webhook
     #[arg(long, env = "WEBHOOK_URL")]
-    pub webhook_url: Option<Url>,
+    pub webhook_url: Option<Address>,
     /// What Telegram sends with each webhook, so that nobody else can: 1 to 256 letters, digits, _ or -.
     ///
     /// Several, separated by commas, are all accepted and the first is registered: put the new one in front, and take the old one away

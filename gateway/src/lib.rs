@@ -1,6 +1,8 @@
 //! The gateway: takes updates from Telegram and stores them in the queue. It has no state of its own.
 
 use std::{
+    io,
+    net::SocketAddr,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -46,21 +48,45 @@ pub const ADMIN_PORT: u16 = 8081;
 /// The ports of the gateway, bound by the caller.
 pub struct Listeners {
     /// None when polling.
-    pub public: Option<TcpListener>,
+    pub public: Option<Public>,
     pub admin: TcpListener,
+}
+
+/// Where webhooks come in.
+pub struct Public {
+    listener: TcpListener,
+    /// None: a proxy in front speaks it.
+    tls: Option<RustlsConfig>,
+}
+
+impl Public {
+    /// Reads the certificate if there is one, and then binds.
+    ///
+    /// # Errors
+    /// The certificate or its key is of no use, the port is taken, or the address is not this machine's.
+    pub async fn bind(process: &Process, updates: &Updates) -> anyhow::Result<Self> {
+        let tls = tls(updates).await?;
+        Ok(Self { listener: bind(process, updates.port, "PORT").await?, tls })
+    }
+
+    /// # Errors
+    /// The system does not tell.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
 }
 
 impl Listeners {
     /// Binds what the settings name.
     ///
     /// # Errors
-    /// A port is taken, or the address is not this machine's.
+    /// As for [`Public::bind`].
     pub async fn bind(config: &Config, source: &Source) -> anyhow::Result<Self> {
-        let admin = bind(&config.process, config.process.admin_port.unwrap_or(ADMIN_PORT), "ADMIN_PORT").await?;
         let public = match source {
-            Source::Webhook(_) => Some(bind(&config.process, config.updates.port, "PORT").await?),
+            Source::Webhook(_) => Some(Public::bind(&config.process, &config.updates).await?),
             Source::Polling { .. } => None,
         };
+        let admin = bind(&config.process, config.process.admin_port.unwrap_or(ADMIN_PORT), "ADMIN_PORT").await?;
         Ok(Self { public, admin })
     }
 }
@@ -104,7 +130,6 @@ pub async fn run(config: Config, source: Source, listeners: Listeners, stop: Can
         readiness.set("nats", Ok(()));
         let service = Service {
             bot: &config.bot,
-            updates: &config.updates,
             source,
             drain: config.process.drain(),
             queue: connected,
@@ -122,13 +147,12 @@ pub async fn run(config: Config, source: Source, listeners: Listeners, stop: Can
 /// What taking updates needs, whichever queue they go to.
 pub struct Service<'a, Q> {
     pub bot: &'a Bot,
-    pub updates: &'a Updates,
     pub source: Source,
     pub drain: Duration,
     pub queue: Q,
     pub metrics: Metrics,
     /// None when polling.
-    pub public: Option<TcpListener>,
+    pub public: Option<Public>,
 }
 
 /// Takes updates the way `source` says and stores them in the queue, until `stop`.
@@ -140,18 +164,17 @@ pub async fn serve<Q: Publish>(
     readiness: &Readiness,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let Service { bot, updates, source, drain, queue, metrics, public } = service;
+    let Service { bot, source, drain, queue, metrics, public } = service;
     let api = BotApi::new(bot, metrics.clone())?;
     let accept = Accept::new(queue, bot.bot_token.bot(), metrics.clone());
     let work = async {
         match source {
             Source::Polling { take_over } => Ok(polling::run(&api, &accept, take_over, stop).await?),
             Source::Webhook(webhook) => {
-                let public = public.context("webhooks need a port")?;
-                let tls = tls(updates).await?;
+                let Public { listener, tls } = public.context("webhooks need a port")?;
                 let receiver = webhook::Receiver::new(webhook.secrets.clone(), accept);
                 let ended = stop.child_token();
-                let serving = router::serve(router::router(receiver), public, tls, ended.clone(), drain);
+                let serving = router::serve(router::router(receiver), listener, tls, ended.clone(), drain);
                 let registering = async {
                     let kept = registration::keep(&api, &webhook, &metrics, &ended).await;
                     // A token that is not accepted ends the gateway, but not what it is just answering.

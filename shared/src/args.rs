@@ -11,13 +11,14 @@ use async_nats::ServerAddr;
 use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
-use url::Url;
 
 use crate::{ids::BotId, shard::Shards};
 
+mod address;
 mod invocation;
 mod sentence;
 
+pub use address::Address;
 pub use invocation::Invocation;
 pub use sentence::{BadSetting, exit, parse, python_leftovers};
 
@@ -52,10 +53,10 @@ pub struct Process {
     ///
     /// The other OTEL_* variables (sampler, headers, batch sizes, resource attributes) work as OpenTelemetry describes them.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
-    pub otlp_endpoint: Option<Url>,
+    pub otlp_endpoint: Option<Address>,
     /// The same for traces alone, used as it is, e.g. http://127.0.0.1:4318/v1/traces
     #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")]
-    pub otlp_traces_endpoint: Option<Url>,
+    pub otlp_traces_endpoint: Option<Address>,
 }
 
 impl Process {
@@ -104,7 +105,7 @@ pub struct Bot {
     pub bot_token: BotToken,
     /// Where the Bot API is: Telegram's, a server of your own, or the simulator.
     #[arg(long, env = "TELEGRAM_API_URL", default_value = "https://api.telegram.org")]
-    pub telegram_api_url: Url,
+    pub telegram_api_url: Address,
 }
 
 /// The queue between gateways and workers. All of them must be given the same number of shards.

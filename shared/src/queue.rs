@@ -137,6 +137,8 @@ pub struct Delivery<R> {
 #[derive(Debug)]
 pub struct Unreadable {
     pub why: Malformed,
+    /// As they came: a newer program may make something of them.
+    pub headers: Vec<(String, String)>,
     pub body: bytes::Bytes,
 }
 

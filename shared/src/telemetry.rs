@@ -1,6 +1,6 @@
 //! Logs to stderr and traces to a collector, set up the same way in every program.
 
-use std::time::Duration;
+use std::{io::IsTerminal as _, time::Duration};
 
 use opentelemetry::{KeyValue, global, trace::TracerProvider as _};
 use opentelemetry_otlp::{ExporterBuildError, WithExportConfig as _, WithHttpConfig as _};
@@ -77,7 +77,11 @@ pub fn init(service: &'static str, process: &Process) -> Result<Guard, Telemetry
     // comes later and stands above it.
     let filter = EnvFilter::new(format!("async_nats=warn,{}", process.log.0));
     let registry = tracing_subscriber::registry().with(traces);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let mut lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    if !std::io::stderr().is_terminal() {
+        // Colours in a file are rubbish that no search finds its way through. At a terminal NO_COLOR decides.
+        lines.set_ansi(false);
+    }
     match process.log_format() {
         LogFormat::Pretty => registry.with(lines.with_filter(filter)).try_init()?,
         LogFormat::Json => registry

@@ -21,6 +21,9 @@
 //! # Ok(()) }
 //! ```
 
+pub mod split;
+pub mod standalone;
+
 pub mod process;
 pub mod services;
 

@@ -6,7 +6,7 @@ use std::{hash::Hash, time::Duration};
 
 use moka::{Expiry, future::Cache as Memory, ops::compute::Op};
 
-pub(crate) use self::redis::{Redis, RedisConfig};
+pub(crate) use self::redis::{Redis, RedisConfig, RedisUrl};
 use crate::metrics::CacheMetrics;
 
 /// What an entry is filed under.

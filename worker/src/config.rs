@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use secrecy::{ExposeSecret as _, SecretString};
 use shared::{args, shard::Shards};
 
 use crate::{
+    cache::RedisUrl,
     store::{StoreConfig, url::DatabaseUrl},
     telegram::budget::LimiterConfig,
 };
@@ -72,17 +72,10 @@ impl Database {
 pub struct CacheArgs {
     /// Redis that all workers share, e.g. redis://127.0.0.1:6379/0. Optional: without it each worker remembers for itself.
     #[arg(long, env = "REDIS_URL", hide_env_values = true)]
-    pub redis_url: Option<SecretString>,
+    pub redis_url: Option<RedisUrl>,
     /// Set before every key in Redis, for several bots on one server.
     #[arg(long, env = "REDIS_PREFIX", default_value = "")]
     pub redis_prefix: String,
-}
-
-impl CacheArgs {
-    /// The URL as it is, for the client and nothing else.
-    pub(crate) fn url(&self) -> Option<&str> {
-        self.redis_url.as_ref().map(|url| url.expose_secret())
-    }
 }
 
 /// How fast Telegram is called.

@@ -1,6 +1,6 @@
 //! The one match from events to handlers, and the one from failures to what becomes of an update.
 
-use std::time::Duration;
+use std::{slice, time::Duration};
 
 use shared::{
     envelope::{Envelope, Kind},
@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 
 use crate::{
     enforce::Enforcer,
-    event::{Command, Event, MessagePosted, Reader, Task},
+    event::{Command, Event, Reader, Task},
     fence::Fence,
     groups::Groups,
     handlers::{
@@ -26,7 +26,7 @@ use crate::{
     intake::{Handle, Job, settle::Disposition},
     membership::Membership,
     metrics::HandlerMetrics,
-    store::{Store, epochs::Epoch, error::StoreError},
+    store::{Store, epochs::Epoch, error::StoreError, tasks::TaskRow},
     telegram::{Telegram, error::Error},
 };
 
@@ -42,8 +42,16 @@ pub(crate) struct Dispatch {
     pub metrics: HandlerMetrics,
 }
 
+const COMMANDS: [&str; 5] = ["protect", "unprotect", "status", "start", "help"];
+
 /// A token that Telegram refuses is mended by an operator, not by asking again soon.
 const TOKEN_DEAD_WAIT: Duration = Duration::from_secs(60);
+
+/// When a task that became a dead letter is asked again: what it found may have passed, or another version of the program may read it.
+const BURIED_WAIT: Duration = Duration::from_secs(3600);
+
+/// When a task that Telegram's trouble has stopped is asked again: somebody may wait for their release.
+const UNREACHABLE_WAIT: Duration = Duration::from_secs(3);
 
 impl Handle for Dispatch {
     async fn handle(&self, fence: &Fence, jobs: &[&Job]) -> Vec<Disposition> {
@@ -66,18 +74,27 @@ impl Handle for Dispatch {
                 });
             } else {
                 let count = messages.len();
-                let outcome = self.messages(fence, &jobs[at..at + count], &messages).await;
-                // What was done of a batch is found again in the ledger, so the whole of it may be repeated.
-                let disposition = self.settled("message", outcome);
-                let done = disposition == Disposition::Done;
-                dispositions.extend(std::iter::repeat_n(disposition, count));
-                if !done {
-                    // What came after them must not overtake them: without an answer it waits.
+                self.messages(fence, &jobs[at..at + count], &messages, &mut dispositions).await;
+                if dispositions.last().is_some_and(is_unfinished) {
+                    // No later message may overtake it: without an answer they wait too. Presses and tasks are questions, and need no order.
                     break;
                 }
             }
         }
         dispositions
+    }
+
+    /// A task's row would have it published, and buried, every minute.
+    async fn buried(&self, fence: &Fence, job: &Job) {
+        let Kind::Task { id, .. } = job.envelope.kind else { return };
+        let put_off = async {
+            let Some(row) = self.store.task(id).await? else { return Ok(()) };
+            self.postpone(fence, &row, BURIED_WAIT).await.map(drop)
+        };
+        let put_off: Result<(), StoreError> = put_off.await;
+        if let Err(err) = put_off {
+            tracing::warn!(parent: &job.span, error = &err as &dyn std::error::Error, "a buried task will come again at once");
+        }
     }
 }
 
@@ -108,29 +125,58 @@ impl Dispatch {
         self.settled(name, outcome)
     }
 
-    async fn messages(&self, fence: &Fence, jobs: &[&Job], messages: &[Posted<'_>]) -> Result<(), HandlerError> {
+    /// Answers for all of them, or up to the first command that does not finish: what was said before it is not said again.
+    async fn messages(
+        &self,
+        fence: &Fence,
+        jobs: &[&Job],
+        messages: &[Posted<'_>],
+        dispositions: &mut Vec<Disposition>,
+    ) {
         let Self { groups, membership, store, telegram, .. } = self;
         let court = Court { groups, membership, store, telegram };
-        let fates = message::on_messages(&court, &self.enforcer, fence, messages).await?;
+        let fates = match message::on_messages(&court, &self.enforcer, fence, messages).await {
+            Ok(fates) => fates,
+            Err(err) => {
+                // What was done of a batch is found again in the ledger, so the whole of it may be repeated.
+                let disposition = self.settled("message", Err(err));
+                return dispositions.extend(std::iter::repeat_n(disposition, messages.len()));
+            }
+        };
         for ((posted, fate), job) in messages.iter().zip(fates).zip(jobs) {
             self.metrics.verified(fate.label(), &job.envelope);
-            if let (true, Some(command)) = (fate.stands(), &posted.message.command) {
-                self.command(fence, posted.message, command).instrument(job.span.clone()).await?;
+            let outcome = match &posted.message.command {
+                Some(command) if fate.stands() => {
+                    self.command(fence, posted, command).instrument(job.span.clone()).await
+                }
+                Some(_) | None => Ok(()),
+            };
+            let disposition = self.settled("message", outcome);
+            let unfinished = is_unfinished(&disposition);
+            dispositions.push(disposition);
+            if unfinished {
+                return;
             }
         }
-        Ok(())
     }
 
-    async fn command(&self, fence: &Fence, message: &MessagePosted, command: &Command) -> Result<(), HandlerError> {
+    /// A command is carried out once: a late repetition would be answered again, and could undo what was said since.
+    async fn command(&self, fence: &Fence, posted: &Posted<'_>, command: &Command) -> Result<(), HandlerError> {
         let Self { bot, groups, enforcer, store, telegram, .. } = self;
+        let message = posted.message;
+        if !COMMANDS.contains(&command.name.as_str())
+            || !store.marked(slice::from_ref(&posted.update)).await?.is_empty()
+        {
+            return Ok(());
+        }
         let desk = Desk { bot: *bot, groups, enforcer, store, telegram };
         match command.name.as_str() {
-            "protect" => protect::on_protect(&desk, fence, message, &command.args).await,
-            "unprotect" => protect::on_unprotect(&desk, fence, message, &command.args).await,
-            "status" => status::on_status(*bot, groups, enforcer, store, telegram, fence, message).await,
-            "start" | "help" => help::on_help(enforcer, fence, message).await,
-            _ => Ok(()),
+            "protect" => protect::on_protect(&desk, fence, message, &command.args).await?,
+            "unprotect" => protect::on_unprotect(&desk, fence, message, &command.args).await?,
+            "status" => status::on_status(*bot, groups, enforcer, store, telegram, fence, message).await?,
+            _ => help::on_help(enforcer, fence, message).await?,
         }
+        Ok(store.mark(fence.into(), &posted.update, shared::clock::now_ms()).await?)
     }
 
     fn bench(&self) -> Bench<'_> {
@@ -142,11 +188,44 @@ impl Dispatch {
     async fn task(&self, fence: &Fence, job: &Job, id: i64, task: &Task) -> Result<(), HandlerError> {
         let Some(row) = self.store.task(id).await? else { return Ok(()) };
         let chat = ChatId(job.envelope.routing.0);
+        let again = match self.answer(fence, chat, task).await {
+            // Not in the lane: whoever presses a button would wait behind it, and meanwhile its owner would publish it again and again.
+            Err(HandlerError::Telegram(err @ (Error::FloodWait { .. } | Error::Unavailable(_)))) => {
+                let wait = if let Error::FloodWait { retry_after } = err { retry_after } else { UNREACHABLE_WAIT };
+                let err = HandlerError::Telegram(err);
+                self.metrics.failed("task", &err);
+                tracing::warn!(error = &err as &dyn std::error::Error, "not finished; asking again later");
+                if !self.postpone(fence, &row, wait).await? {
+                    // What was begun has left a later look of its own, which would be too late.
+                    self.enforcer.later(chat, task, wait).await?;
+                }
+                return Ok(());
+            }
+            answered => answered?,
+        };
+        match again {
+            None => self.store.finish_task(fence.into(), id, row.version).await?,
+            Some(after) => self.postpone(fence, &row, after).await?,
+        };
+        Ok(())
+    }
+
+    /// False: there is newer content, with a time of its own.
+    async fn postpone(&self, fence: &Fence, row: &TaskRow, after: Duration) -> Result<bool, StoreError> {
+        let due_ms = shared::clock::now_ms() + i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 2);
+        self.store.postpone_task(fence.into(), row.id, row.version, due_ms).await
+    }
+
+    /// Says when the question is to be asked again, if it is.
+    async fn answer(&self, fence: &Fence, chat: ChatId, task: &Task) -> Result<Option<Duration>, HandlerError> {
         let Self { groups, membership, enforcer, store, telegram, .. } = self;
         match task {
             Task::Judge { user, bulk } => {
                 let review = Review { groups, membership, enforcer, store, telegram };
-                review.judge(fence, chat, *user, *bulk).await?;
+                return review.judge(fence, chat, *user, *bulk).await;
+            }
+            Task::Progress { message, total } => {
+                return tasks::progress(store, telegram, fence, chat, *message, *total).await;
             }
             Task::Warn => enforcer.warn_together(fence, chat).await?,
             Task::Unwarn { warning } => tasks::unwarn(enforcer, store, fence, *warning).await?,
@@ -154,12 +233,8 @@ impl Dispatch {
             Task::Say { text, topic, tidy } => {
                 enforcer.say(fence, chat, text.clone(), *topic, tidy).await?;
             }
-            Task::Progress { message, total } => {
-                tasks::progress(enforcer, store, telegram, fence, chat, *message, *total).await?;
-            }
         }
-        self.store.finish_task(fence.into(), id, row.version).await?;
-        Ok(())
+        Ok(None)
     }
 
     fn settled(&self, handler: &'static str, outcome: Result<(), HandlerError>) -> Disposition {
@@ -173,6 +248,13 @@ impl Dispatch {
             _ => tracing::warn!(handler, error = &err as &dyn std::error::Error, "not finished; trying again"),
         }
         disposition
+    }
+}
+
+fn is_unfinished(disposition: &Disposition) -> bool {
+    match disposition {
+        Disposition::Done | Disposition::Reject(_) => false,
+        Disposition::Wait(_) | Disposition::Fail(_) | Disposition::Abandon => true,
     }
 }
 

@@ -1,13 +1,14 @@
 //! Decision -> calls, in this order: delete; one transaction that records mute, warning and mark; mute; warn; close the rows on
 //! Telegram's yes. Whoever comes after a crash finds in the rows how far it came.
 
+mod mute;
 mod release;
 mod warn;
 
 use std::time::Duration;
 
-use rand::Rng as _;
 use shared::ids::{ChatId, MessageId, UserId};
+use tokio::time::Instant;
 
 use crate::{
     event::Task,
@@ -15,16 +16,14 @@ use crate::{
     groups::{Groups, Rules},
     handlers::HandlerError,
     membership::Membership,
-    policy::{Answer, Missing, Sentence, Standing, judge},
+    policy::{Missing, Sentence},
     store::{
         Store,
         effects::{EffectMark, NewMute, NewWarning, Offence, Recorded},
-        mutes::{Mute, MuteState},
+        mutes::MuteState,
         tasks::NewTask,
     },
-    telegram::{
-        Telegram, budget::Priority, error::Error, message::Outgoing, permissions::Permissions, sending::Occasion,
-    },
+    telegram::{Telegram, budget::Priority, error::Error, message::Outgoing, sending::Occasion},
     timers::Bell,
 };
 
@@ -55,8 +54,11 @@ pub(crate) struct Offender {
     pub mark: String,
 }
 
-/// Under 30 s Telegram takes an end for "never" (Bot API, restrictChatMember), and a call may take 20 s to arrive.
-const SHORTEST_MUTE_S: i64 = 60;
+/// How long what was seen of a person may be acted on: admins ban spammers within seconds, just when we are at work.
+const LOOK_HOLDS: Duration = Duration::from_secs(1);
+
+/// The shortest mute that is written down, so that it can still be sent after a retry or two.
+const SHORTEST_PLANNED: Duration = Duration::from_secs(90);
 
 /// How long a command and its reply stay (product.md 5).
 const TIDY_AFTER: Duration = Duration::from_secs(60);
@@ -85,6 +87,7 @@ impl Enforcer {
         offenders: &[Offender],
         channel_posts: &[MessageId],
     ) -> Result<(), HandlerError> {
+        let looked_at = Instant::now();
         let messages: Vec<MessageId> =
             offenders.iter().flat_map(|offender| &offender.messages).chain(channel_posts).copied().collect();
         self.delete(fence, group, &messages).await?;
@@ -99,7 +102,9 @@ impl Enforcer {
         let now_ms = shared::clock::now_ms();
         let recorded = self.store.record_offences(fence.into(), group, &offences, &tasks, now_ms).await?;
         for Recorded { mute, .. } in &recorded {
-            if let Some(mute) = mute.as_ref().filter(|mute| mute.state == MuteState::Pending) {
+            if let Some(mute) = mute.as_ref().filter(|mute| mute.state == MuteState::Pending)
+                && (looked_at.elapsed() < LOOK_HOLDS || self.may_still_be_muted(fence, mute).await?)
+            {
                 self.mute(fence, rules, mute).await?;
             }
         }
@@ -124,7 +129,8 @@ impl Enforcer {
 
     /// The rows to write, and a later look at every mute: a call may land long after its time-out.
     fn offences(&self, group: ChatId, rules: &Rules, offenders: &[Offender]) -> (Vec<Offence>, Vec<NewTask>) {
-        let until_s = shared::clock::now_s() + i64::try_from(rules.settings.mute_for.as_secs()).unwrap_or(i64::MAX);
+        let mute_for = rules.settings.mute_for.max(SHORTEST_PLANNED);
+        let until_s = shared::clock::now_s().saturating_add(i64::try_from(mute_for.as_secs()).unwrap_or(i64::MAX));
         let told = offenders.iter().filter(|offender| offender.sentence != Sentence::Delete);
         let offences: Vec<Offence> = told
             .map(|offender| Offence {
@@ -143,67 +149,11 @@ impl Enforcer {
         (offences, tasks)
     }
 
-    /// Mutes as the record says, unless the person has subscribed since it was written.
-    pub(crate) async fn mute(&self, fence: &Fence, rules: &Rules, mute: &Mute) -> Result<(), HandlerError> {
-        let mut facts = Vec::new();
-        for channel in rules.channel_ids() {
-            facts.extend(self.membership.recall(mute.user, channel).await);
-        }
-        let subscribed = facts.iter().any(|fact| fact.answer == Answer::Yes);
-        if subscribed && judge(rules.settings.require, &facts) == Standing::Met {
-            self.close(fence, mute.id, "subscribed meanwhile").await?;
-            return self.unwarn(fence, mute.group, mute.user).await;
-        }
-        if mute.until_s - shared::clock::now_s() < SHORTEST_MUTE_S {
-            return self.close(fence, mute.id, "its time was over before it began").await;
-        }
-        fence.check()?;
-        let until = Some(mute.until_s);
-        match self.telegram.restrict(mute.group, mute.user, Permissions::NONE, until, Priority::P0).await {
-            Ok(()) => {
-                let from = [MuteState::Pending];
-                self.store.set_mute_state(fence.into(), mute.id, &from, MuteState::Active, None, &[]).await?;
-                tracing::info!(chat.id = mute.group.0, user.id = mute.user.0, until_s = mute.until_s, "muted");
-                Ok(())
-            }
-            Err(Error::UserIsAdmin) => {
-                self.groups.forget_admins(mute.group).await;
-                self.close(fence, mute.id, "an admin").await?;
-                self.unwarn(fence, mute.group, mute.user).await
-            }
-            Err(err) if is_refusal(&err) => {
-                tracing::warn!(
-                    chat.id = mute.group.0,
-                    user.id = mute.user.0,
-                    error = &err as &dyn std::error::Error,
-                    "may not mute"
-                );
-                self.close(fence, mute.id, err.code()).await
-            }
-            Err(err) => Err(err.into()),
-        }
-    }
-
-    /// Ends a record without touching the person.
-    ///
-    /// # Errors
-    /// The database is away, or the shard is not ours any more.
-    pub(crate) async fn close(&self, fence: &Fence, mute: i64, why: &str) -> Result<(), HandlerError> {
-        let open = [MuteState::Pending, MuteState::Active, MuteState::Releasing];
-        self.store.set_mute_state(fence.into(), mute, &open, MuteState::Closed, Some(why), &[]).await?;
-        Ok(())
-    }
-
-    /// A look at the person 10 to 30 s from now: spread, so that a raid is not followed by a second one of questions.
-    fn look_again(&self, group: ChatId, user: UserId) -> NewTask {
-        let after = Duration::from_secs(rand::rng().random_range(10..=30));
-        task(group, &Task::Judge { user, bulk: false }, after)
-    }
-
     /// Says something to a group, now or when its budget allows; a command and its reply go again after a minute.
     ///
     /// # Errors
-    /// Telegram or the database is away. Repeating may say it twice.
+    /// Telegram or the database is away. Repeating may say it twice. Where only the outcome is unknown nothing is repeated: whoever gave the
+    /// command can, and a reply that comes again and again is worse than none.
     pub(crate) async fn say(
         &self,
         fence: &Fence,
@@ -223,13 +173,18 @@ impl Enforcer {
         let message = Outgoing { text, thread: topic, ..Outgoing::default() };
         let sent = match self.telegram.send(slot, &message).await {
             Ok(sent) => Some(sent),
-            Err(Error::FloodWait { retry_after }) => {
+            Err(err @ Error::FloodWait { retry_after }) => {
+                tracing::warn!(chat.id = chat.0, error = &err as &dyn std::error::Error, "a reply has to wait");
                 self.later(chat, &Task::Say { text: message.text, topic, tidy: tidy.to_vec() }, retry_after).await?;
                 return Ok(None);
             }
-            Err(err @ (Error::OutcomeUnknown(_) | Error::Unavailable(_))) => return Err(err.into()),
+            Err(err @ Error::Unavailable(_)) => return Err(err.into()),
             Err(err) => {
-                tracing::warn!(chat.id = chat.0, error = &err as &dyn std::error::Error, "a reply could not be sent");
+                tracing::warn!(
+                    chat.id = chat.0,
+                    error = &err as &dyn std::error::Error,
+                    "a reply was not sent, or may not have been"
+                );
                 None
             }
         };

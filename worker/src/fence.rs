@@ -46,8 +46,8 @@ impl Fence {
         self.ended.cancel();
     }
 
-    /// Waits until somebody ends the period; that its deadline has passed is not noticed here.
-    pub(crate) async fn ended(&self) {
+    /// Waits until somebody ends the period.
+    pub(crate) async fn over(&self) {
         self.ended.cancelled().await;
     }
 }
@@ -67,7 +67,7 @@ mod tests {
         fence.extend(Instant::now() + Duration::from_secs(2));
         assert_eq!(fence.check(), Ok(()));
         fence.clone().end();
-        fence.ended().await;
+        fence.over().await;
         assert_eq!(fence.check(), Err(Broken(Shard(3))));
     }
 }

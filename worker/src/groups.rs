@@ -146,7 +146,15 @@ impl Groups {
         Ok(admins)
     }
 
-    /// Drops the remembered list of admins: one was appointed or dismissed.
+    /// Takes note of what somebody is in the group now: drops the remembered list of admins if they were appointed or dismissed. Every mute
+    /// of ours changes somebody too, and must not cost a question about the admins.
+    pub(crate) async fn note_standing(&self, group: ChatId, user: UserId, is_admin: bool) {
+        if self.admins.get(&group).await.is_some_and(|admins| admins.contains(&user) != is_admin) {
+            self.forget_admins(group).await;
+        }
+    }
+
+    /// Drops the remembered list of admins: it is wrong.
     pub(crate) async fn forget_admins(&self, group: ChatId) {
         self.admins.invalidate(&group).await;
     }

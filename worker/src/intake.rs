@@ -28,6 +28,9 @@ pub(crate) struct LaneKey {
 pub(crate) trait Handle: Send + Sync + 'static {
     /// Works on jobs of one chat, oldest first, and says of each what becomes of it. One answer for each; a missing one means that the job waits.
     fn handle(&self, fence: &Fence, jobs: &[&Job]) -> impl Future<Output = Vec<Disposition>> + Send;
+
+    /// A job has become a dead letter.
+    fn buried(&self, fence: &Fence, job: &Job) -> impl Future<Output = ()> + Send;
 }
 
 /// One envelope in hand.
@@ -169,7 +172,7 @@ impl<Q: Deliver, H: Handle> Intake<Q, H> {
         }
         let (envelope, unreadable) = match delivery.content {
             Ok(envelope) => (envelope, None),
-            Err(unreadable) => (settle::shell(unreadable.body), Some(unreadable.why.to_string())),
+            Err(unreadable) => (settle::shell(unreadable.body.clone()), Some(unreadable)),
         };
         let kib = self.room.kib(envelope.body.len()).await;
         let key = LaneKey { shard: fence.shard, chat: envelope.routing };

@@ -1,7 +1,7 @@
 //! One queue per key, worked on one batch after another; different keys at once.
 //!
 //! A lane exists while something waits in it: the first push starts its task, the task ends when the lane is empty. Urgent work overtakes
-//! the rest of its own lane. Work that is not finished goes back to the front, and its queue holds until it is time to try again; urgent
+//! the rest of its own lane, but only one batch of it at a time, so that the rest has its turn too. Work that is not finished goes back to the front, and its queue holds until it is time to try again; urgent
 //! work passes a queue that holds. How much may wait is bounded by whoever pushes, over all lanes together: a full lane must not stop the
 //! lanes beside it.
 
@@ -40,6 +40,8 @@ pub(crate) struct Lanes<K, W, R> {
 struct Lane<W> {
     urgent: Queue<W>,
     rest: Queue<W>,
+    /// The last batch was an urgent one.
+    after_urgent: bool,
     pushed: Arc<Notify>,
 }
 
@@ -98,6 +100,7 @@ where
         let lane = lanes.entry(key).or_insert_with(|| Lane {
             urgent: Queue::new(),
             rest: Queue::new(),
+            after_urgent: false,
             pushed: Arc::new(Notify::new()),
         });
         if urgent { &mut lane.urgent } else { &mut lane.rest }.waiting.push_back(work);
@@ -153,9 +156,10 @@ where
 fn next<K: Eq + Hash, W>(lanes: &mut HashMap<K, Lane<W>>, key: K) -> Next<W> {
     let Some(lane) = lanes.get_mut(&key) else { return Next::End };
     let now = Instant::now();
-    for (urgent, queue) in [(true, &mut lane.urgent), (false, &mut lane.rest)] {
-        let batch = queue.take(now);
+    for urgent in [!lane.after_urgent, lane.after_urgent] {
+        let batch = if urgent { &mut lane.urgent } else { &mut lane.rest }.take(now);
         if !batch.is_empty() {
+            lane.after_urgent = urgent;
             return Next::Work { urgent, batch };
         }
     }
@@ -239,6 +243,18 @@ mod tests {
         lanes.push(1, "second".to_owned(), false);
         lanes.push(1, "press".to_owned(), true);
         assert_eq!(all(batches, 3).await, ["1:first", "1:press", "1:second"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rest_has_its_turn_however_much_is_urgent() {
+        let (lanes, batches, _tasks) = lanes(Duration::from_secs(1));
+        for n in 0..=2 * BATCH {
+            lanes.push(1, n.to_string(), true);
+        }
+        lanes.push(1, "rest".to_owned(), false);
+        let seen = all(batches, 4).await;
+        assert!(seen[0].starts_with("1:0,") && seen[2].starts_with("1:100,"), "{seen:?}");
+        assert_eq!((seen[1].as_str(), seen[3].as_str()), ("1:rest", "1:200"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,6 +16,7 @@ use shared::{
 };
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use url::Url;
 
 use crate::{
     cache::{Redis, RedisConfig},
@@ -221,7 +222,7 @@ async fn username(telegram: &Telegram, stop: &CancellationToken) -> anyhow::Resu
 /// The HTTP client cannot be built.
 pub fn telegram(bot: &Bot, limits: &Limits, metrics: &WorkerMetrics) -> anyhow::Result<Telegram> {
     let client = TelegramConfig {
-        api_url: bot.telegram_api_url.clone(),
+        api_url: Url::clone(&bot.telegram_api_url),
         token: bot.bot_token.expose().to_owned().into(),
         limits: limits.into(),
         timeout: TELEGRAM_TIMEOUT,
@@ -230,10 +231,9 @@ pub fn telegram(bot: &Bot, limits: &Limits, metrics: &WorkerMetrics) -> anyhow::
 }
 
 fn redis(config: &Config) -> anyhow::Result<Option<Redis>> {
-    let Some(url) = config.cache.url() else { return Ok(None) };
-    let redis =
-        RedisConfig { url: url.to_owned(), prefix: config.cache.redis_prefix.clone(), connections: REDIS_CONNECTIONS };
-    Ok(Some(Redis::new(&redis).map_err(|err| BadSetting(err.to_string()))?))
+    let Some(url) = config.cache.redis_url.clone() else { return Ok(None) };
+    let redis = RedisConfig { url, prefix: config.cache.redis_prefix.clone(), connections: REDIS_CONNECTIONS };
+    Ok(Some(Redis::new(&redis).context("setting up the Redis client")?))
 }
 
 /// A round trip takes some 80 µs (queue.md 5), so a few connections serve thousands of questions a second.
@@ -290,14 +290,22 @@ const MARKS_KEPT_MS: i64 = 48 * 3600 * 1000;
 
 const PURGE_EVERY: Duration = Duration::from_secs(600);
 
+/// Between two parts of what is to be removed.
+const PURGE_ON: Duration = Duration::from_millis(200);
+
 async fn purge(store: Store, stop: CancellationToken) {
     loop {
-        match store.purge_marks(shared::clock::now_ms() - MARKS_KEPT_MS).await {
-            Ok(_) | Err(StoreError::Unavailable(_)) => {}
-            Err(err) => tracing::warn!(error = &err as &dyn std::error::Error, "old marks could not be removed"),
-        }
+        let pause = match store.purge_marks(shared::clock::now_ms() - MARKS_KEPT_MS).await {
+            // There may be more; a moment for SQLite's other writers.
+            Ok(1..) => PURGE_ON,
+            Ok(0) | Err(StoreError::Unavailable(_)) => PURGE_EVERY,
+            Err(err) => {
+                tracing::warn!(error = &err as &dyn std::error::Error, "old marks could not be removed");
+                PURGE_EVERY
+            }
+        };
         tokio::select! {
-            () = tokio::time::sleep(PURGE_EVERY) => {}
+            () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return,
         }
     }

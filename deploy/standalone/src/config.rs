@@ -45,10 +45,20 @@ pub(crate) struct Config {
 #[command(next_help_heading = "Database")]
 pub(crate) struct Database {
     /// The file everything is kept in; it is made when missing.
-    #[arg(long, env = "DATABASE_URL", default_value = "./gmbot.db", hide_env_values = true)]
+    #[arg(long, env = "DATABASE_URL", default_value = "./gmbot.db", hide_env_values = true, value_parser = file)]
     pub(crate) database_url: DatabaseUrl,
     #[command(flatten)]
     pub(crate) pool: Pool,
+}
+
+/// The error does not repeat the text, which may hold a password.
+fn file(text: &str) -> anyhow::Result<DatabaseUrl> {
+    let url: DatabaseUrl = text.parse()?;
+    anyhow::ensure!(
+        url.is_sqlite(),
+        "here it must be a file, such as ./gmbot.db: for Postgres, run gateway and worker"
+    );
+    Ok(url)
 }
 
 #[cfg(feature = "demo")]

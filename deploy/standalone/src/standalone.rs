@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use gateway::config::Source;
+use gateway::{Public, config::Source};
 use prometheus_client::registry::Registry;
 use shared::{
-    args::BadSetting,
     health::{Admin, Readiness},
     queue::in_process::InProcess,
     telemetry::chain,
@@ -28,7 +27,7 @@ const INBOX_LIMIT: u64 = 100_000;
 
 /// The ports, bound by the caller.
 pub(crate) struct Listeners {
-    pub(crate) public: Option<TcpListener>,
+    pub(crate) public: Option<Public>,
     pub(crate) admin: TcpListener,
 }
 
@@ -40,7 +39,7 @@ impl Listeners {
     pub(crate) async fn bind(config: &Config, source: &Source) -> anyhow::Result<Self> {
         let process = &config.process;
         let public = match source {
-            Source::Webhook(_) => Some(bind("PORT", process.address(config.updates.port)).await?),
+            Source::Webhook(_) => Some(Public::bind(process, &config.updates).await?),
             Source::Polling { .. } => None,
         };
         Ok(Self { public, admin: bind("ADMIN_PORT", process.admin_address(ADMIN_PORT)).await? })
@@ -77,11 +76,7 @@ pub(crate) async fn run(
             async move { store.ping().await.map_err(|err| chain(&err)) }
         },
     );
-    let inbox = store.inbox().ok_or_else(|| {
-        BadSetting(
-            "DATABASE_URL must be a file here, such as ./gmbot.db: for Postgres, run gateway and worker.".to_owned(),
-        )
-    })?;
+    let inbox = store.inbox().context("only a file has an inbox")?;
     let queue = InProcess::open(inbox, Config::shards(), INBOX_LIMIT)
         .await
         .map_err(|err| anyhow::anyhow!(err).context("reading the inbox"))?;
@@ -102,7 +97,6 @@ pub(crate) async fn run(
     let ended = Arc::new(stop.child_token());
     let service = gateway::Service {
         bot: &config.bot,
-        updates: &config.updates,
         source,
         drain: config.process.drain(),
         queue,

@@ -26,7 +26,7 @@ use shared::{
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::Notify,
     task::JoinHandle,
     time::Instant,
@@ -112,10 +112,12 @@ impl Gateway {
         let config = config(telegram, settings);
         let source = config.source().expect("usable settings");
         let public = match source {
-            gateway::config::Source::Webhook(_) => Some(TcpListener::bind("127.0.0.1:0").await.expect("a free port")),
+            gateway::config::Source::Webhook(_) => {
+                Some(gateway::Public::bind(&config.process, &config.updates).await.expect("a free port"))
+            }
             gateway::config::Source::Polling { .. } => None,
         };
-        let address = public.as_ref().map(|listener| listener.local_addr().expect("an address"));
+        let address = public.as_ref().map(|public| public.local_addr().expect("an address"));
         let mut registry = Registry::default();
         let metrics = Metrics::new(&mut registry);
         let (queue, readiness, stop) = (Queue::default(), Readiness::new(&[]), CancellationToken::new());
@@ -124,7 +126,6 @@ impl Gateway {
             async move {
                 let service = gateway::Service {
                     bot: &config.bot,
-                    updates: &config.updates,
                     source,
                     drain: config.process.drain(),
                     queue,
@@ -196,7 +197,7 @@ async fn ended(running: JoinHandle<anyhow::Result<()>>) -> anyhow::Result<()> {
 fn config(telegram: &Telegram, settings: &[&str]) -> Config {
     let telegram = format!("--telegram-api-url={}", telegram.url());
     let token = format!("--bot-token={TOKEN}");
-    Config::try_parse_from(["gateway", &token, &telegram].iter().chain(settings)).expect("settings")
+    Config::try_parse_from(["gateway", &token, &telegram, "--port=0"].iter().chain(settings)).expect("settings")
 }
 
 /// Waits for a state, and shows the last one if it never comes.
@@ -281,7 +282,8 @@ async fn webhooks_come_over_tls_without_a_proxy() {
     // The two the wrong way round.
     let (cert_flag, key_flag) = (format!("--tls-cert={}", key.display()), format!("--tls-key={}", cert.display()));
     let settings: Vec<&str> = base.into_iter().chain([cert_flag.as_str(), key_flag.as_str()]).collect();
-    let error = ended(Gateway::start(&telegram, &settings).await.running).await.expect_err("a bad setting");
+    let config = config(&telegram, &settings);
+    let error = gateway::Public::bind(&config.process, &config.updates).await.map(drop).expect_err("a bad setting");
     let sentence = error.downcast::<BadSetting>().expect("a bad setting").0;
     assert!(sentence.starts_with("TLS_CERT and TLS_KEY are no certificate and key"), "{sentence}");
 }

@@ -259,8 +259,8 @@ impl<I: Inbox> Reader<I> {
 
 fn delivery(row: Row, delivered: u64) -> Delivery<Receipt> {
     let headers = row.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let content =
-        Envelope::from_headers(headers, row.body.clone()).map_err(|why| Unreadable { why, body: row.body.clone() });
+    let content = Envelope::from_headers(headers, row.body.clone());
+    let content = content.map_err(|why| Unreadable { why, headers: row.headers, body: row.body });
     Delivery { sequence: row.sequence, delivered, content, receipt: Receipt { sequence: row.sequence } }
 }
 

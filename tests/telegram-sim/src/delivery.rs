@@ -47,7 +47,7 @@ pub(crate) async fn run(hub: Arc<Hub>, client: reqwest::Client) {
             for update_id in plan.start(now_ms, target.max_connections) {
                 deliver(&hub, &client, &target, generation, update_id, &finish);
             }
-            wake_at = plan.next_try_ms();
+            wake_at = plan.next_try_ms(target.max_connections);
         }
         tokio::select! {
             () = hub.stop.cancelled() => return,

@@ -4,4 +4,5 @@ mod files;
 mod manifests;
 mod modules;
 mod paths;
+mod settings;
 mod tree;

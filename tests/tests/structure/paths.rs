@@ -119,7 +119,10 @@ impl<'ast> Visit<'ast> for Finder {
 
     fn visit_path(&mut self, path: &'ast Path) {
         let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-        self.add(&segments);
+        // One name alone is a variable or something brought in by a `use`, which is seen there.
+        if segments.len() > 1 {
+            self.add(&segments);
+        }
         visit::visit_path(self, path);
     }
 
@@ -162,7 +165,7 @@ fn is_test(attribute: &Attribute) -> bool {
 
 #[test]
 fn paths_are_found_whole() {
-    let cases: [(&str, &[&str]); 9] = [
+    let cases: [(&str, &[&str]); 10] = [
         (
             "use crate::{cache, store::{self, groups::Row}};",
             &["worker::cache", "worker::store", "worker::store::groups::Row"],
@@ -171,9 +174,10 @@ fn paths_are_found_whole() {
         ("use super::super::cache::*;", &["worker::cache"]),
         ("use ::sqlx::query; fn f(pool: sqlx::PgPool) {}", &["sqlx::PgPool", "sqlx::query"]),
         ("fn f() { crate::store::open(); }", &["worker::store::open"]),
-        ("fn f() { info!(a = 1, crate::store::NAME, \"b::c\"); }", &["info", "worker::store::NAME"]),
+        ("fn f() { info!(a = 1, crate::store::NAME, \"b::c\"); }", &["worker::store::NAME"]),
+        ("fn f(sqlx: u8) { g(sqlx); }", &[]),
         ("mod inner { use super::super::message; }", &["worker::handlers::message"]),
-        ("// use crate::store;\nconst S: &str = \"crate::store\";", &["str"]),
+        ("// use crate::store;\nconst S: &str = \"crate::store\";", &[]),
         ("#[cfg(test)] mod tests { use crate::store; }", &[]),
     ];
     for (text, wanted) in cases {

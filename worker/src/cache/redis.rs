@@ -2,14 +2,16 @@
 
 use std::{
     future::Future,
+    str::FromStr,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use deadpool_redis::{
-    Config, Pool, PoolConfig, Runtime,
-    redis::{AsyncCommands as _, Script},
+    Config, CreatePoolError, Pool, PoolConfig, Runtime,
+    redis::{AsyncCommands as _, Client, Script},
 };
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
 /// A healthy Redis answers in well under a millisecond (queue.md 5); asking Telegram instead takes about this long.
@@ -31,16 +33,28 @@ return 1
 
 #[derive(Clone, Debug)]
 pub struct RedisConfig {
-    pub url: String,
+    pub url: RedisUrl,
     /// Set before every key: programs that share a Redis.
     pub prefix: String,
     pub connections: usize,
 }
 
-/// REDIS_URL is of no use. The URL is not repeated: it may hold a password.
-#[derive(Debug, thiserror::Error)]
-#[error("REDIS_URL is not a Redis URL: it should look like redis://127.0.0.1:6379/0")]
-pub struct RedisError;
+/// Where Redis is, as its client understands it. Its `Debug` shows nothing: it may hold a password.
+#[derive(Clone, Debug)]
+pub struct RedisUrl(SecretString);
+
+impl FromStr for RedisUrl {
+    type Err = NotRedis;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Client::open(text).map(|_| Self(text.to_owned().into())).map_err(|_| NotRedis)
+    }
+}
+
+/// The text is no address of a Redis. It is not repeated: it may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it should look like redis://127.0.0.1:6379/0")]
+pub struct NotRedis;
 
 /// A shared handle.
 #[derive(Clone)]
@@ -61,12 +75,12 @@ impl Redis {
     /// Connects lazily: a Redis that is away at the start is no reason to wait.
     ///
     /// # Errors
-    /// The URL cannot be read.
-    pub fn new(config: &RedisConfig) -> Result<Self, RedisError> {
-        let mut pool = Config::from_url(&config.url);
+    /// The pool cannot be built.
+    pub fn new(config: &RedisConfig) -> Result<Self, CreatePoolError> {
+        let mut pool = Config::from_url(config.url.0.expose_secret());
         pool.pool = Some(PoolConfig::new(config.connections));
         Ok(Self {
-            pool: pool.create_pool(Some(Runtime::Tokio1)).map_err(|_| RedisError)?,
+            pool: pool.create_pool(Some(Runtime::Tokio1))?,
             prefix: config.prefix.as_str().into(),
             put_newer: Arc::new(Script::new(PUT_NEWER)),
             outage: Arc::default(),

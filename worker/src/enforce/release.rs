@@ -50,7 +50,7 @@ impl Enforcer {
         match policy::release(false, found) {
             Release::Keep => Ok(Released::Unknown),
             Release::Close(why) => {
-                self.close(fence, mute.id, why).await?;
+                self.close_as_found(fence, mute, found, why).await?;
                 self.unwarn(fence, mute.group, mute.user).await?;
                 Ok(Released::Closed(found))
             }

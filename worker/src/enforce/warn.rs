@@ -101,7 +101,8 @@ impl Enforcer {
                 self.later(group, &Task::Warn, UNKNOWN_WAIT).await?;
                 Ok(false)
             }
-            Err(Error::FloodWait { retry_after }) => {
+            Err(err @ Error::FloodWait { retry_after }) => {
+                tracing::warn!(chat.id = group.0, error = &err as &dyn std::error::Error, "a warning has to wait");
                 self.store.warning_wanted(fence.into(), &ids(&warnings)).await?;
                 self.later(group, &Task::Warn, retry_after).await?;
                 Ok(false)
@@ -170,7 +171,8 @@ impl Enforcer {
         fence.check()?;
         match self.telegram.delete(chat, messages, Priority::P2).await {
             Ok(_) => Ok(()),
-            Err(err) if is_refusal(&err) => {
+            // After a move to a supergroup these messages are out of reach, and the same numbers mean others.
+            Err(err) if is_refusal(&err) || matches!(err, Error::Migrated { .. }) => {
                 tracing::debug!(chat.id = chat.0, error = &err as &dyn std::error::Error, "could not tidy up");
                 Ok(())
             }

@@ -16,7 +16,7 @@ use crate::{
     groups::Groups,
     membership::{Freshness, Membership},
     policy::{self, Muted, Standing},
-    store::{Store, mutes::Mute},
+    store::{Store, error::StoreError, mutes::Mute},
     telegram::{Telegram, budget::Priority, replies::MemberStatus},
     texts::{PressedFor, alert},
 };
@@ -44,7 +44,8 @@ pub(crate) async fn on_press(
     let outcome = bench.judge(fence, press).await;
     let text = match &outcome {
         Ok(text) => text.as_str(),
-        Err(HandlerError::Fenced(_)) => return outcome.map(drop),
+        // Only the shard's next owner may answer: a press can be answered once.
+        Err(HandlerError::Fenced(_) | HandlerError::Store(StoreError::Fenced)) => return outcome.map(drop),
         Err(_) => alert::UNKNOWN,
     };
     if let Err(err) = bench.telegram.answer(&press.query, Some(text), true, received).await {

@@ -26,9 +26,9 @@ pub(crate) async fn on_change(
     match change.chat.kind {
         ChatKind::Channel => in_channel(membership, enforcer, store, change).await,
         ChatKind::Group | ChatKind::Supergroup => {
-            // Somebody was appointed or dismissed, perhaps.
-            groups.forget_admins(change.chat.id).await;
-            if matches!(change.status, Status::Owner | Status::Admin) {
+            let is_admin = matches!(change.status, Status::Owner | Status::Admin);
+            groups.note_standing(change.chat.id, change.user.id, is_admin).await;
+            if is_admin {
                 judge_open_mutes(enforcer, store, change, |task| task.chat == change.chat.id).await?;
             }
             Ok(())

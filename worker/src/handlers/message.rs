@@ -21,7 +21,7 @@ use crate::{
         Store,
         mutes::{Mute, MuteState},
     },
-    telegram::{Telegram, budget::Priority},
+    telegram::{Telegram, budget::Priority, error::Error},
 };
 
 /// A message and what its effects are marked with.
@@ -206,11 +206,16 @@ impl Court<'_> {
             Standing::Unknown => return Ok(Verdict::Stands("unknown")),
             Standing::Missing(missing) => missing,
         };
-        if had_effect || open.as_ref().is_some_and(|mute| mute.state == MuteState::Pending) {
-            // The effects began and were cut short: the rows say how far they came.
+        // The effects began and were cut short: the rows say how far they came.
+        let resumes = had_effect || open.as_ref().is_some_and(|mute| mute.state == MuteState::Pending);
+        if resumes && let Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_))) = member {
+            return Err(err.into());
+        }
+        // Looked at here too: a person may have decided in between, and muting somebody who is banned would lift the ban.
+        let presence = ledger::presence(&member, open.as_ref());
+        if resumes && matches!(presence, Presence::CanSpeak | Presence::Muted) {
             return Ok(Verdict::Offence { sentence: Sentence::DeleteMuteWarn, missing, lifted: None });
         }
-        let presence = ledger::presence(&member, open.as_ref());
         Ok(match policy::sentence(presence) {
             Sentence::Stand(why) => Verdict::Stands(why),
             sentence => Verdict::Offence {

@@ -25,9 +25,11 @@ pub(super) async fn hold<Q: Deliver, H: Handle>(
     stop: CancellationToken,
     drained: CancellationToken,
 ) {
+    let mut failing = false;
     while !stop.is_cancelled() {
         match begin(&intake, shard).await {
             Ok(Some(begun)) => {
+                failing = false;
                 let began = Instant::now();
                 intake.owned.add(shard);
                 intake.metrics.shards_owned.inc();
@@ -38,18 +40,21 @@ pub(super) async fn hold<Q: Deliver, H: Handle>(
                 intake.owned.remove(shard);
                 intake.metrics.shards_owned.dec();
                 give_back(&intake, lease).await;
-                // What ends every period at once must not keep the queue and the database busy.
                 if began.elapsed() < TRY_AGAIN {
+                    // What ended it so soon may do so again.
                     wait(&stop).await;
                 }
             }
             Ok(None) => wait(&stop).await,
             Err(err) => {
-                tracing::warn!(
-                    shard = shard.0,
-                    error = &err as &dyn std::error::Error,
-                    "taking a shard failed; trying again"
-                );
+                if !failing {
+                    tracing::warn!(
+                        shard = shard.0,
+                        error = &err as &dyn std::error::Error,
+                        "taking a shard failed; trying until it works"
+                    );
+                }
+                failing = true;
                 wait(&stop).await;
             }
         }
@@ -125,10 +130,12 @@ async fn keep<Q: Deliver, H: Handle>(
         let renew_in = lease.deadline.saturating_duration_since(Instant::now()) / 3;
         tokio::select! {
             () = drained.cancelled() => return lease,
+            () = fence.over() => {
+                tracing::warn!(shard = fence.shard.0, "the fence was found broken: ending the period");
+                return lease;
+            }
             () = stop.cancelled(), if !stopping => stopping = true,
             () = &mut taking_in, if !stopping => return lease,
-            // A job was left for the next period.
-            () = fence.ended() => return lease,
             // What a lease says on another connection than this period's is not known to be ours.
             true = changed(&mut connection, &began_on) => {
                 tracing::debug!(shard = fence.shard.0, "the connection changed: ending the period");

@@ -8,7 +8,7 @@ use rand::Rng as _;
 use shared::{
     envelope::{Envelope, Kind},
     ids::BotId,
-    queue::{DeadLetter, Deliver},
+    queue::{DeadLetter, Deliver, Unreadable},
     shard::Shard,
     trace_context,
 };
@@ -44,7 +44,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 pub(crate) struct Work<R> {
     pub job: Job,
     /// Why the bytes are no envelope, if they are none.
-    pub unreadable: Option<String>,
+    pub unreadable: Option<Unreadable>,
     /// How often it was put back in a row, for whatever reason.
     pub tries: u32,
     pub receipt: R,
@@ -87,8 +87,8 @@ impl<Q: Deliver, H: Handle> Settler<Q, H> {
         if first.fence.check().is_err() {
             return vec![Disposition::Abandon; jobs.len()];
         }
-        if let Some(why) = &first.unreadable {
-            return vec![Disposition::Reject(why.clone())];
+        if let Some(unreadable) = &first.unreadable {
+            return vec![Disposition::Reject(unreadable.why.to_string())];
         }
         // Boxed: the futures of all handlers nest too deeply for the compiler otherwise.
         let handling = self.handler.handle(&first.fence, &jobs).boxed().instrument(first.job.span.clone());
@@ -107,7 +107,7 @@ impl<Q: Deliver, H: Handle> Settler<Q, H> {
         match disposition {
             Disposition::Done => self.ack(work).await,
             Disposition::Abandon => {
-                // What is left comes again only in a new period, even if this one's lease has been renewed since.
+                // It comes again only in a new period, so this one may not go on, even if the lease is renewed at the last moment.
                 work.fence.end();
                 Ok(())
             }
@@ -136,7 +136,7 @@ impl<Q: Deliver, H: Handle> Settler<Q, H> {
 
     async fn bury(&self, work: &Work<Q::Receipt>, reason: String) -> Result<(), Duration> {
         let letter = DeadLetter {
-            headers: work.job.envelope.headers(),
+            headers: work.unreadable.as_ref().map_or_else(|| work.job.envelope.headers(), |it| it.headers.clone()),
             body: work.job.envelope.body.clone(),
             reason,
             attempts: work.job.failures.max(1),
@@ -146,6 +146,7 @@ impl<Q: Deliver, H: Handle> Settler<Q, H> {
             Ok(()) => {
                 tracing::error!(parent: &work.job.span, reason = letter.reason, attempts = letter.attempts, "dead letter");
                 self.metrics.dead_letters.inc();
+                self.handler.buried(&work.fence, &work.job).await;
                 self.ack(work).await
             }
             Err(err) => {

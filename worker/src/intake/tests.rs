@@ -61,6 +61,8 @@ struct Script {
 }
 
 impl Handle for Script {
+    async fn buried(&self, _fence: &Fence, _job: &Job) {}
+
     async fn handle(&self, fence: &Fence, jobs: &[&Job]) -> Vec<Disposition> {
         let updates: Vec<i64> = jobs.iter().map(|job| number(&job.envelope)).collect();
         let seen = Seen { at: Instant::now(), epoch: fence.epoch, updates: updates.clone() };

@@ -41,7 +41,7 @@ pub struct NewWarning {
     pub missing: Vec<ChannelId>,
 }
 
-/// Names an update that had an effect (`u<update id>`), so that a redelivery resumes instead of beginning again.
+/// Names an update that had an effect (its message id in the queue), so that a redelivery resumes instead of beginning again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EffectMark(pub String);
 
@@ -107,6 +107,23 @@ impl Store {
             Recorded { user: offence.user, mute, mute_is_new, warning, already_marked }
         });
         Ok(recorded.collect())
+    }
+
+    /// Notes that an update had its effect, where rows of its own do not tell.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], or the database is not available.
+    pub async fn mark(&self, epoch: Epoch, key: &str, now_ms: i64) -> Result<(), StoreError> {
+        repeated(async || {
+            let mut tx = self.begin(epoch).await?;
+            let sql = tx
+                .sql("mark", "INSERT INTO effects (key, at_ms) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING")
+                .bind(key)
+                .bind(now_ms);
+            tx.run(sql).await?;
+            tx.commit().await
+        })
+        .await
     }
 
     /// Which of these updates had an effect.

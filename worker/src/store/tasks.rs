@@ -170,6 +170,24 @@ impl Store {
         self.row(sql).await?.as_ref().map(read).transpose()
     }
 
+    /// The question of this version is to be asked again at `due_ms`, and not before: as if it were new content, so that noting the
+    /// publication of the old one does not change its time. Content that is newer already keeps its own. Says whether there was none.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], or the database is not available.
+    pub async fn postpone_task(&self, epoch: Epoch, id: i64, version: i64, due_ms: i64) -> Result<bool, StoreError> {
+        let mut tx = self.begin(epoch).await?;
+        let sql = tx
+            .sql("postpone_task", "UPDATE tasks SET due_ms = $1, version = version + 1, attempt = attempt + 1")
+            .push(" WHERE id = $2 AND version = $3")
+            .bind(due_ms)
+            .bind(id)
+            .bind(version);
+        let postponed = tx.run(sql).await? > 0;
+        tx.commit().await?;
+        Ok(postponed)
+    }
+
     /// The question of this version has been answered; new content since is another question, and stays. Says whether it went.
     ///
     /// # Errors

@@ -27,6 +27,8 @@ use super::window::Pace;
 pub(super) enum Terms {
     /// Waits in line. Twice is harmless.
     Queued(Ask),
+    /// Waits in line, shortly, and is never repeated: it rests on a look at how things are, which its caller takes again.
+    Once(Ask),
     /// The slot for the first request is taken already. Never repeated when the first may have had an effect, unless twice is harmless.
     Slot { ask: Ask, twice_is_harmless: bool },
     /// Waits for nobody, and is worth nothing after the given moment.
@@ -35,6 +37,8 @@ pub(super) enum Terms {
 
 /// No request of a call starts later than this after the call, so that with a time-out of 20 s no caller is held for more than 30 s.
 const LATEST_START: Duration = Duration::from_secs(10);
+/// The same for a call that rests on a look at how things are.
+const LATEST_START_ONCE: Duration = Duration::from_secs(2);
 /// The waits before the second, third and fourth request.
 const BACKOFF: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 /// An answer that took longer means that Telegram has slept inside: the flood's first sign.
@@ -47,7 +51,7 @@ impl Terms {
 
     fn ask(&self) -> Option<&Ask> {
         match self {
-            Self::Queued(ask) | Self::Slot { ask, .. } => Some(ask),
+            Self::Queued(ask) | Self::Once(ask) | Self::Slot { ask, .. } => Some(ask),
             Self::Unlimited { .. } => None,
         }
     }
@@ -70,6 +74,7 @@ impl Telegram {
         let body = Bytes::from(serde_json::to_vec(payload).expect("payloads are structs of plain data"));
         let latest_start = match terms {
             Terms::Unlimited { worthless_after } => worthless_after.min(Instant::now() + LATEST_START),
+            Terms::Once(_) => Instant::now() + LATEST_START_ONCE,
             Terms::Queued(_) | Terms::Slot { .. } => Instant::now() + LATEST_START,
         };
         let mut backoff = BACKOFF.into_iter();
@@ -98,7 +103,7 @@ impl Telegram {
     /// What the call needs before its next request.
     async fn turn(&self, terms: &Terms, resend_count: u32, latest: Instant) -> Result<Option<Pass>, Error> {
         match terms {
-            Terms::Queued(ask) => match self.0.limiter.enter(*ask, latest).await {
+            Terms::Queued(ask) | Terms::Once(ask) => match self.0.limiter.enter(*ask, latest).await {
                 Ok(pass) => Ok(Some(pass)),
                 Err(retry_after) => Err(Error::FloodWait { retry_after }),
             },
@@ -124,8 +129,9 @@ impl Telegram {
                     None => *retry_after,
                 };
                 // No handler waits for a slot: whoever sends comes back with a new one.
-                backoff.next().filter(|_| !matches!(terms, Terms::Slot { .. })).map(|_| wait)
+                backoff.next().filter(|_| !matches!(terms, Terms::Slot { .. } | Terms::Once(_))).map(|_| wait)
             }
+            Error::Unavailable(_) if matches!(terms, Terms::Once(_)) => None,
             Error::Unavailable(_) => backoff.next().map(|wait| wait.mul_f64(rand::rng().random_range(0.9..1.3))),
             _ => None,
         }
@@ -168,7 +174,7 @@ impl Telegram {
             Err(_) => return Err(Error::Unavailable(Outage::TimedOut)),
         };
         Span::current().record("http.response.status_code", status);
-        let result = envelope::open(status, retry_after, &bytes)?;
+        let result = envelope::open(status, retry_after, &bytes, self.0.token.expose_secret())?;
         read(&result).ok_or(Error::Unavailable(Outage::Unreadable { status, bytes: bytes.len() }))
     }
 }

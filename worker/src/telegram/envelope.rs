@@ -13,11 +13,12 @@ const DESCRIPTION_CHARS: usize = 300;
 /// Nobody waits longer for one call; what comes is not ours to trust with the arithmetic of time.
 const LONGEST_RETRY_AFTER_S: u64 = 7 * 24 * 3600;
 
-/// The result of an answer. `retry_after` is what the answer's headers say.
+/// The result of an answer. `retry_after` is what the answer's headers say. A server that repeats the request in its error must not bring
+/// the token into a log.
 ///
 /// # Errors
 /// What Telegram refused; or [`Outage::Unreadable`] when there is neither a result nor a refusal in it.
-pub(super) fn open(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Result<Value, Error> {
+pub(super) fn open(status: u16, retry_after: Option<Duration>, body: &[u8], token: &str) -> Result<Value, Error> {
     let unreadable = || Error::Unavailable(Outage::Unreadable { status, bytes: body.len() });
     let mut reply = match serde_json::from_slice::<Value>(body) {
         Ok(reply) if reply.is_object() => reply,
@@ -30,16 +31,23 @@ pub(super) fn open(status: u16, retry_after: Option<Duration>, body: &[u8]) -> R
         let result = reply["result"].take();
         return if result.is_null() { Err(unreadable()) } else { Ok(result) };
     }
-    if !said_no && status < 400 {
+    let code = reply["error_code"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(status);
+    if code < 400 {
+        // A "no" without a code is not one of Telegram's: something between has failed.
         return Err(unreadable());
     }
     let parameters = &reply["parameters"];
     Err(Error::from(Refusal {
-        code: reply["error_code"].as_u64().and_then(|code| u16::try_from(code).ok()).unwrap_or(status),
-        description: reply["description"].as_str().unwrap_or_default().chars().take(DESCRIPTION_CHARS).collect(),
+        code,
+        description: without(token, reply["description"].as_str().unwrap_or_default()),
         retry_after: parameters["retry_after"].as_u64().map(wait).or(retry_after),
         migrate_to: parameters["migrate_to_chat_id"].as_i64().map(ChatId),
     }))
+}
+
+/// The first part of a description. The whole of a token is taken out before it can be cut in two.
+fn without(token: &str, description: &str) -> String {
+    description.replace(token, "[token]").chars().take(DESCRIPTION_CHARS).collect()
 }
 
 /// The header that Telegram sends with a 429, equal to the parameter.
@@ -57,8 +65,10 @@ mod tests {
 
     use super::*;
 
+    const TOKEN: &str = "123456:TEST-token-of-nobody-at-all";
+
     fn said(status: u16, body: &str) -> String {
-        match open(status, None, body.as_bytes()) {
+        match open(status, None, body.as_bytes(), TOKEN) {
             Ok(result) => format!("result {result}"),
             Err(Error::FloodWait { retry_after }) => format!("flood_wait {}", retry_after.as_secs()),
             Err(error) => error.code().to_owned(),
@@ -74,14 +84,14 @@ mod tests {
             (200, r#"{"ok":true,"result":null}"#, "unavailable"),
             (200, r#"{"ok":true}"#, "unavailable"),
             (200, r#"{"ok":"yes"}"#, "unavailable"),
-            (200, r#"{"ok":false}"#, "other"),
+            (200, r#"{"ok":false}"#, "unavailable"),
             (
                 200,
                 r#"{"ok":false,"result":{"id":1},"error_code":403,"description":"Forbidden: bot was blocked by the user"}"#,
                 "user_unreachable",
             ),
-            (200, r#"{"ok":false,"error_code":"no","description":7,"parameters":[]}"#, "other"),
-            (200, r#"{"ok":false,"error_code":99999999999,"description":"?"}"#, "other"),
+            (200, r#"{"ok":false,"error_code":"no","description":7,"parameters":[]}"#, "unavailable"),
+            (200, r#"{"ok":false,"error_code":99999999999,"description":"?"}"#, "unavailable"),
             (200, "", "unavailable"),
             (200, "[1]", "unavailable"),
             (200, "{\"ok\":true,\"resu", "unavailable"),
@@ -121,7 +131,7 @@ mod tests {
         let seven = retry_after(&headers);
         assert_eq!(seven, Some(Duration::from_secs(7)));
         let body = json!({"ok": false, "error_code": 429}).to_string();
-        let error = open(429, seven, body.as_bytes()).expect_err("a flood");
+        let error = open(429, seven, body.as_bytes(), TOKEN).expect_err("a flood");
         assert!(matches!(error, Error::FloodWait { retry_after } if retry_after == Duration::from_secs(7)));
         headers.insert(RETRY_AFTER, "Sun, 06 Nov 1994 08:49:37 GMT".parse().expect("a header"));
         assert_eq!(retry_after(&headers), None);
@@ -129,8 +139,19 @@ mod tests {
 
     #[test]
     fn a_body_is_never_quoted() {
-        let error = open(502, None, b"<html>what a member wrote</html>").expect_err("not an answer");
+        let error = open(502, None, b"<html>what a member wrote</html>", TOKEN).expect_err("not an answer");
         let shown = format!("{error} {error:?}");
         assert!(shown.contains("502") && shown.contains("32") && !shown.contains("member"), "{shown}");
+    }
+
+    #[test]
+    fn a_server_that_repeats_the_request_does_not_bring_the_token_into_the_error() {
+        for before in [0, DESCRIPTION_CHARS - 10] {
+            let description = format!("{}/bot{TOKEN}/getMe", "x".repeat(before));
+            let body = json!({"ok": false, "error_code": 400, "description": description}).to_string();
+            let error = open(400, None, body.as_bytes(), TOKEN).expect_err("a refusal");
+            let shown = format!("{error} {error:?}");
+            assert!(!shown.contains("TEST") && !shown.contains("123456"), "{shown}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use teloxide_core::requests::Payload;
 use teloxide_core::types::True;
 
 use super::Telegram;
-use super::budget::{Class, Priority};
+use super::budget::{Ask, Class, Priority};
 use super::calls::Terms;
 use super::chats::recipient;
 use super::error::Error;
@@ -64,7 +64,8 @@ impl Telegram {
     /// Sets what a member of a supergroup may do, until a moment in unix seconds (none: for ever; less than 30 s or more than 366 days
     /// ahead means for ever to Telegram too). [`Permissions::ALL`] lifts all restrictions.
     ///
-    /// Look at the member first: on somebody who is banned any call lifts the ban, and on an administrator a release may demote them.
+    /// Look at the member first: on somebody who is banned any call lifts the ban, and on an administrator a release may demote them. For
+    /// that reason it is not repeated here: what was seen before the first try may not be so before the second.
     ///
     /// # Errors
     /// [`Error::UserIsAdmin`], [`Error::OnlySupergroups`], [`Error::MissingRight`] without `can_restrict_members`.
@@ -83,7 +84,8 @@ impl Telegram {
             use_independent_chat_permissions: true,
             until_date: until,
         };
-        self.call(&payload, Terms::queued(Class::Moderate, chat, priority), read_true).await
+        let ask = Ask { class: Class::Moderate, chat: Some(chat), priority };
+        self.call(&payload, Terms::Once(ask), read_true).await
     }
 
     /// False: at least one of them cannot be deleted, and nothing is known about the others.

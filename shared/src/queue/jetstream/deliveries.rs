@@ -218,11 +218,16 @@ impl Deliveries {
 }
 
 fn read(headers: Option<&HeaderMap>, body: bytes::Bytes) -> Result<Envelope, Unreadable> {
-    let pairs = headers.into_iter().flat_map(HeaderMap::iter).filter_map(|(name, values)| {
-        let name: &str = name.as_ref();
-        values.first().map(|value| (name, value.as_str()))
-    });
-    Envelope::from_headers(pairs, body.clone()).map_err(|why| Unreadable { why, body })
+    let pairs = || {
+        headers.into_iter().flat_map(HeaderMap::iter).filter_map(|(name, values)| {
+            let name: &str = name.as_ref();
+            values.first().map(|value| (name, value.as_str()))
+        })
+    };
+    Envelope::from_headers(pairs(), body.clone()).map_err(|why| {
+        let headers = pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Unreadable { why, headers, body }
+    })
 }
 
 /// The letter's own headers, why it is dead, and an id that is the same when the same letter is buried again after a crash.

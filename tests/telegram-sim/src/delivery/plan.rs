@@ -98,9 +98,10 @@ impl Plan {
         started
     }
 
-    /// When the earliest waiting head may be tried; `None` if none waits.
-    pub(super) fn next_try_ms(&self) -> Option<i64> {
-        self.ready.first().map(|(due_ms, ..)| *due_ms)
+    /// When the earliest waiting head may be tried; `None` if none waits, or if all connections are busy: then only an answer changes that.
+    pub(super) fn next_try_ms(&self, max_connections: usize) -> Option<i64> {
+        let due_ms = self.ready.first().map(|(due_ms, ..)| *due_ms);
+        due_ms.filter(|_| self.in_flight < max_connections)
     }
 
     /// Puts the outcome of a delivery in its place. `long_wait_s` is drawn from 60 to 120.
@@ -211,6 +212,7 @@ mod tests {
         let mut plan = Plan::default();
         plan.load(&updates, 2);
         assert_eq!(plan.start(0, 2), [first, first + 1]);
+        assert_eq!(plan.next_try_ms(2), None, "no time frees a connection");
         plan.settle(first, &Outcome::Delivered { status: 200 }, 0, 60, None);
         assert_eq!(plan.start(0, 2), [first + 2]);
     }
@@ -240,12 +242,12 @@ mod tests {
         plan.load(&updates, 40);
         plan.start(0, 40);
         assert_eq!(plan.settle(first, &failed(Some(5)), 0, 90, Some(1_000_000)), Verdict::Again);
-        assert_eq!((plan.start(4999, 40), plan.next_try_ms()), (vec![], Some(5000)));
+        assert_eq!((plan.start(4999, 40), plan.next_try_ms(40)), (vec![], Some(5000)));
         assert_eq!(plan.start(5000, 40), [first], "the same update, before those behind it");
         plan.settle(first, &failed(None), 5000, 90, Some(1_000_000));
         assert_eq!(plan.start(5000, 40), [first], "the first failure waits not at all");
         plan.settle(first, &failed(None), 5000, 90, Some(1_000_000));
-        assert_eq!(plan.next_try_ms(), Some(7000));
+        assert_eq!(plan.next_try_ms(40), Some(7000));
     }
 
     #[test]

@@ -9,6 +9,7 @@ on_both!(
     a_task_is_found_when_due,
     new_content_replaces_the_old,
     an_older_answer_ends_nothing,
+    a_task_is_postponed_past_its_republication,
     twice_in_one_call_is_once,
     the_same_task_from_many_at_once,
     ids_are_never_given_twice,
@@ -79,6 +80,23 @@ async fn an_older_answer_ends_nothing(db: &Database) {
     assert!(!store.finish_task(EPOCH, first.id, second.version).await.expect("done"), "twice is harmless");
     assert_eq!(store.task(first.id).await.expect("an answer"), None);
     store.task_published(first.id, 1, 900).await.expect("a task that is gone is no failure");
+}
+
+async fn a_task_is_postponed_past_its_republication(db: &Database) {
+    let store = &db.store;
+    own(store).await;
+    let first = store.add_tasks(&[task(1, "a", 20)]).await.expect("written").remove(0);
+    store.task_published(first.id, first.version, 500).await.expect("noted");
+    assert!(store.postpone_task(EPOCH, first.id, first.version, 9_000).await.expect("postponed"));
+    let row = store.task(first.id).await.expect("an answer").expect("the row");
+    assert_eq!((row.due_ms, row.version, row.attempt), (9_000, 2, 2));
+    store.task_published(first.id, first.version, 500).await.expect("noted");
+    assert_eq!(store.task(first.id).await.expect("an answer").expect("the row").due_ms, 9_000, "noted late");
+
+    let second = store.add_tasks(&[task(1, "a", 700)]).await.expect("written").remove(0);
+    assert_eq!(second.due_ms, 700, "somebody wants to know earlier");
+    assert!(!store.postpone_task(EPOCH, first.id, first.version, 9_000).await.expect("postponed"));
+    assert_eq!(store.task(first.id).await.expect("an answer").expect("the row").due_ms, 700);
 }
 
 async fn twice_in_one_call_is_once(db: &Database) {

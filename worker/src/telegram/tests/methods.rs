@@ -93,8 +93,18 @@ async fn a_release_has_no_end() {
 #[tokio::test]
 async fn a_false_is_no_success() {
     let server = Server::answering([Reply::result(json!(false)), Reply::result(json!(true))]).await;
-    client(&server).restrict(CHAT, USER, Permissions::NONE, None, Priority::P0).await.expect("at the second try");
+    client(&server).delete(CHAT, &[MessageId(3)], Priority::P0).await.expect("at the second try");
     assert_eq!(server.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_restriction_is_never_repeated_without_another_look() {
+    for reply in [Reply::result(json!(false)), Reply::error(500, "Internal Server Error: restart")] {
+        let server = Server::answering([reply, Reply::result(json!(true))]).await;
+        let restricted = client(&server).restrict(CHAT, USER, Permissions::NONE, None, Priority::P0).await;
+        assert!(matches!(restricted, Err(Error::Unavailable(_))), "{restricted:?}");
+        assert_eq!(server.asked().len(), 1);
+    }
 }
 
 #[tokio::test]

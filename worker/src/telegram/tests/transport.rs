@@ -91,7 +91,6 @@ async fn a_refusal_is_final() {
         Reply::error(403, "Forbidden: bot was kicked from the channel chat"),
         Reply::error(401, "Unauthorized"),
         Reply::error(404, "Not Found"),
-        Reply::raw(200, r#"{"ok":false}"#),
         Reply::raw(200, r#"{"ok":false,"error_code":400,"description":"Bad Request: CHAT_ADMIN_REQUIRED"}"#),
         Reply::raw(400, r#"{"ok":false,"error_code":400,"parameters":{"migrate_to_chat_id":-1009}}"#),
     ];

@@ -45,8 +45,8 @@ impl Server {
     }
 
     pub(super) fn client(&self, prefix: &str) -> Redis {
-        let url = format!("redis+unix://{}", self.socket().display());
-        Redis::new(&RedisConfig { url, prefix: prefix.to_owned(), connections: 4 }).expect("a URL")
+        let url = format!("redis+unix://{}", self.socket().display()).parse().expect("a URL");
+        Redis::new(&RedisConfig { url, prefix: prefix.to_owned(), connections: 4 }).expect("a pool")
     }
 
     pub(super) async fn start(&mut self) {

@@ -1,0 +1,37 @@
+//! Does `.env.example` name every setting of the programs, and nothing else?
+
+use std::collections::BTreeSet;
+
+use clap::{Command, CommandFactory};
+
+use crate::tree;
+
+/// Variables of the programs' own command lines. What `gmbot` has is made of the same parts.
+fn variables(command: &Command) -> BTreeSet<String> {
+    let own = command.get_arguments().filter_map(|arg| arg.get_env());
+    own.map(|name| name.to_string_lossy().into_owned()).collect()
+}
+
+/// Variables that the example sets or shows.
+fn shown(example: &str) -> BTreeSet<String> {
+    let named = example.lines().filter_map(|line| line.trim_start_matches('#').split_once('='));
+    let plain = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    };
+    named.map(|(name, _)| name).filter(|name| plain(name)).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_example_shows_every_setting_and_no_other() {
+    let mut known = variables(&gateway::config::Config::command());
+    known.extend(variables(&worker::config::Cli::command()));
+    // Says the same as the general one, for traces alone.
+    known.remove("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+    let example = std::fs::read_to_string(tree::root().join(".env.example")).expect(".env.example is there");
+    assert_eq!(shown(&example), known, "left: .env.example, right: the programs");
+}
+
+#[test]
+fn sentences_are_no_settings() {
+    assert_eq!(shown("# a = b\n#PORT=1\nHOST=x\n# PORT = 2\n"), ["HOST", "PORT"].map(str::to_owned).into());
+}

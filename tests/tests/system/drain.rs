@@ -1,0 +1,134 @@
+//! Stopping by SIGTERM: what is in hand is finished, the rest is left for others, who go on at once.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures::TryStreamExt as _;
+use system_tests::{
+    child::Signal,
+    http,
+    split::{PATIENCE, SHARDS, Split, WEBHOOK_SECRET, stored},
+    wait::wait_for,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::crowd::{Crowd, LIMITS};
+
+#[tokio::test]
+async fn a_worker_that_is_stopped_finishes_and_the_next_goes_on_at_once() -> anyhow::Result<()> {
+    const DRAIN: Duration = Duration::from_secs(15);
+    let split = LIMITS.iter().fold(Split::prepare().await?, |split, (name, value)| split.worker_env(name, value));
+    let split = split.worker_env("DRAIN_SECONDS", &DRAIN.as_secs().to_string());
+    let (_gateway, mut worker) = split.start().await?;
+    let crowd = Crowd::gather(&split).await?;
+
+    let before = crowd.talk()?;
+    crowd.reached(&before, "restrictChatMember", 50).await?;
+    worker.signal(Signal::TERM)?;
+    // These come while it stops, and after.
+    let after = crowd.talk()?;
+    assert_eq!(worker.exited(DRAIN).await?, 0, "within the time that it was given");
+    assert!(stored(&crowd.jetstream, "UPD").await? > 0, "the next worker has nothing to go on with");
+    let leases = crowd.jetstream.get_key_value("leases").await?;
+    let held: Vec<String> = leases.keys().await?.try_collect().await?;
+    assert!(held.is_empty(), "the leases were not given back: {held:?}");
+
+    let worker = split.worker().start().await?;
+    let owned = async || owned(&worker.admin("/metrics")).await;
+    wait_for("the next worker to own all shards", PATIENCE, async || match owned().await? {
+        SHARDS => Ok(()),
+        some => Err(format!("it owns {some}")),
+    })
+    .await?;
+    crowd.all_handled().await?;
+    for round in [&before, &after] {
+        // Nothing was cut short, so nothing was done twice.
+        crowd.judge(round, None).await?;
+    }
+    Ok(())
+}
+
+/// The worker's own word for how many shards it owns.
+async fn owned(metrics: &str) -> Result<u16, String> {
+    let page = http::client().get(metrics).send().await.map_err(|error| error.to_string())?;
+    let page = page.text().await.map_err(|error| error.to_string())?;
+    let line = page.lines().find_map(|line| line.strip_prefix("shards_owned "));
+    line.and_then(|number| number.parse().ok()).ok_or_else(|| format!("no shards_owned in\n{page}"))
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_stopped_says_so_finishes_what_it_takes_and_ends() -> anyhow::Result<()> {
+    let split = Split::prepare().await?;
+    let (mut gateway, mut worker) = split.start().await?;
+    let place = split.place();
+    let ann = split.world.person_in(place.group, "Ann");
+
+    // A request that is not complete yet keeps it from ending.
+    let mut request = Unfinished::begin(&split).await?;
+    gateway.signal(Signal::TERM)?;
+    let readyz = gateway.admin("/readyz");
+    let not_ready = wait_for("the gateway to say that it stops", PATIENCE, async || {
+        let answer = http::client().get(&readyz).send().await.map_err(|error| error.to_string())?;
+        let (status, body) = (answer.status().as_u16(), answer.text().await.unwrap_or_default());
+        if status == 503 { Ok(body) } else { Err(format!("{status} {body}")) }
+    })
+    .await?;
+    assert!(not_ready.contains("stopping"), "{not_ready}");
+    assert_eq!(request.end().await?, "HTTP/1.1 200 OK", "what was begun is finished");
+    assert_eq!(gateway.exited(PATIENCE).await?, 0);
+
+    // What is written meanwhile waits at Telegram for the next one.
+    split.world.say(place.group, ann, "Is anybody there?")?;
+    let _next = split.gateway().start().await?;
+    wait_for("Telegram to have delivered everything", PATIENCE, async || match split.sim.pending_updates() {
+        0 => Ok(()),
+        left => Err(format!(
+            "{left} are left; the last tries were {:?}",
+            split.sim.deliveries().iter().rev().take(5).collect::<Vec<_>>()
+        )),
+    })
+    .await?;
+    assert_eq!(worker.stop().await?, 0);
+    Ok(())
+}
+
+/// A webhook whose head the gateway has read and whose body it waits for.
+struct Unfinished(TcpStream);
+
+impl Unfinished {
+    const BODY: &str =
+        r#"{"update_id":1,"message":{"message_id":1,"date":1,"chat":{"id":7,"type":"private"},"from":{"id":7}}}"#;
+
+    async fn begin(split: &Split) -> anyhow::Result<Self> {
+        let mut stream = TcpStream::connect(("127.0.0.1", split.webhook_port())).await?;
+        // The interim answer is sent when the body is asked for: from then on the request is in the gateway's hands.
+        let head = format!(
+            "POST /telegram/webhook HTTP/1.1\r\nHost: localhost\r\nX-Telegram-Bot-Api-Secret-Token: {WEBHOOK_SECRET}\r\n\
+             Expect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+            Self::BODY.len()
+        );
+        stream.write_all(head.as_bytes()).await?;
+        let mut begun = Self(stream);
+        anyhow::ensure!(begun.line().await? == "HTTP/1.1 100 Continue", "no interim answer");
+        begun.line().await?;
+        Ok(begun)
+    }
+
+    /// The status line.
+    async fn end(&mut self) -> anyhow::Result<String> {
+        self.0.write_all(Self::BODY.as_bytes()).await?;
+        self.line().await
+    }
+
+    async fn line(&mut self) -> anyhow::Result<String> {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            line.push(timeout(PATIENCE, self.0.read_u8()).await.context("no answer")??);
+        }
+        Ok(String::from_utf8(line)?.trim_end().to_owned())
+    }
+}

@@ -1,0 +1,140 @@
+//! What operators see after the story: metrics that Prometheus can read, logs of one update with one trace id, and never a secret.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use serde_json::Value;
+use system_tests::{
+    http,
+    process::Process,
+    split::{PATIENCE, Split, WEBHOOK_SECRET, stored},
+    wait::wait_for,
+};
+
+/// What the dashboards stand on: the metric, and labels that one of its samples has.
+const WORKER_METRICS: [(&str, &str); 10] = [
+    ("bot_verification_latency_seconds_count", r#"outcome="offence""#),
+    ("bot_verification_latency_seconds_count", r#"outcome="subscribed""#),
+    ("api_calls_total", r#"method="restrictChatMember""#),
+    ("cache_hits_total", ""),
+    ("cache_misses_total", ""),
+    ("db_query_duration_seconds_count", "query="),
+    ("queue_settled_total", ""),
+    ("dead_letters_total", ""),
+    ("shards_owned", ""),
+    ("queue_lag", ""),
+];
+
+#[tokio::test]
+async fn metrics_and_logs_tell_the_story_and_no_secret() -> anyhow::Result<()> {
+    const PASSWORD: &str = "hunter2";
+    let split = Split::prepare().await?.worker_env("RUST_LOG", "debug");
+    let mut worker = split.worker().start().await?;
+    let mut gateway =
+        split.gateway().env("RUST_LOG", "debug").env("METRICS_AUTH", format!("me:{PASSWORD}")).start().await?;
+    let place = split.protected_group().await?;
+    let (ann, ben) = (split.world.person_in(place.group, "Ann"), split.world.person_in(place.group, "Ben"));
+    split.world.seed_members(place.channel, &[ben]);
+    const TEXT: &str = "what only members of the group may read";
+    for who in [ben, ben, ann] {
+        split.world.say(place.group, who, TEXT)?;
+    }
+    let warning = || split.world.bot_messages(place.group).into_iter().find(|seen| seen.text.starts_with("Ann"));
+    let warning = split.sim.wait("the warning", PATIENCE, warning).await?;
+    split.world.seed_members(place.channel, &[ann]);
+    split.world.press(ann, place.group, warning.id, "I have joined")?.answer(PATIENCE).await?;
+
+    let mut pages = Vec::new();
+    let samples = wait_for("the worker's metrics", PATIENCE, async || {
+        let page = page(&worker, "/metrics").await.map_err(|error| format!("{error:#}"))?;
+        let samples = parsed(&page).map_err(|error| format!("{error:#}"))?;
+        let missing: Vec<_> = WORKER_METRICS.iter().filter(|(name, labels)| !has(&samples, name, labels)).collect();
+        pages.push(page);
+        if missing.is_empty() { Ok(samples) } else { Err(format!("{missing:?} are missing in\n{}", pages.concat())) }
+    })
+    .await?;
+    assert!(
+        samples.iter().any(|(sample, value)| sample.starts_with("cache_hits_total") && *value >= 1.0),
+        "{samples:?}"
+    );
+
+    let refused = http::client().get(gateway.admin("/metrics")).send().await?;
+    assert_eq!(refused.status(), 401);
+    let allowed =
+        http::client().get(gateway.admin("/metrics")).basic_auth("me", Some(PASSWORD)).send().await?.text().await?;
+    assert!(has(&parsed(&allowed)?, "gateway_updates_total", ""), "{allowed}");
+    pages.push(allowed);
+    for process in [&gateway, &worker] {
+        pages.push(page(process, "/health").await?);
+    }
+
+    for process in [&mut gateway, &mut worker] {
+        assert_eq!(process.stop().await?, 0);
+        pages.extend(process.lines());
+    }
+    let token = split.sim.token().split_once(':').context("a token has a colon")?.1;
+    for secret in [token, WEBHOOK_SECRET, PASSWORD, TEXT] {
+        let told: Vec<&String> = pages.iter().filter(|page| page.contains(secret)).collect();
+        assert!(told.is_empty(), "{secret:?} is told in {told:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_update_has_one_trace_from_the_gateway_to_the_mute() -> anyhow::Result<()> {
+    let split = Split::prepare().await?;
+    let (_gateway, mut worker) = split.start().await?;
+    let place = split.protected_group().await?;
+    worker.stop().await?;
+    let ann = split.world.person_in(place.group, "Ann");
+    split.world.say(place.group, ann, "Hello everyone!")?;
+    let jetstream = split.jetstream().await?;
+    wait_for("the message to be queued", PATIENCE, async || match stored(&jetstream, "UPD").await {
+        Ok(1) => Ok(()),
+        other => Err(format!("{other:?} are")),
+    })
+    .await?;
+    let stream = jetstream.get_stream("UPD").await?;
+    let queued = stream.get_raw_message(stream.cached_info().state.last_sequence).await?;
+    let parent = queued.headers.get("traceparent").context("no trace context in the message's headers")?;
+    let trace = parent.as_str().split('-').nth(1).context("W3C: version, trace id, parent id, flags")?;
+
+    let worker = split.worker().start().await?;
+    let muted = worker.line_with(r#""message":"muted""#, PATIENCE).await?;
+    let muted: Value = serde_json::from_str(&muted)?;
+    assert_eq!(muted["trace_id"], trace, "{muted}");
+    assert_eq!((&muted["chat.id"], &muted["user.id"]), (&place.group.0.into(), &ann.0.into()), "{muted}");
+    assert!(muted["update.id"].is_i64(), "{muted}");
+    Ok(())
+}
+
+async fn page(process: &Process, path: &str) -> anyhow::Result<String> {
+    Ok(http::client().get(process.admin(path)).send().await?.error_for_status()?.text().await?)
+}
+
+type Samples = BTreeMap<String, f64>;
+
+fn has(samples: &Samples, name: &str, labels: &str) -> bool {
+    samples.keys().any(|sample| sample.split('{').next() == Some(name) && sample.contains(labels))
+}
+
+/// Reads the text format 0.0.4: every sample has a number, and a type and a help text that came before it.
+fn parsed(page: &str) -> anyhow::Result<Samples> {
+    let (mut types, mut helps, mut samples) = (BTreeMap::new(), BTreeMap::new(), Samples::new());
+    for line in page.lines() {
+        if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+            anyhow::ensure!(types.insert(name, kind).is_none(), "{name} has two types");
+        } else if let Some((name, text)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')) {
+            anyhow::ensure!(!text.is_empty() && helps.insert(name, text).is_none(), "{name} has no help, or two");
+        } else {
+            let (sample, value) = line.rsplit_once(' ').with_context(|| format!("no sample: {line:?}"))?;
+            let name = sample.split('{').next().unwrap_or_default();
+            let histogram = ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part));
+            let family = histogram.filter(|family| types.get(family) == Some(&"histogram")).unwrap_or(name);
+            anyhow::ensure!(types.contains_key(family) && helps.contains_key(family), "{line:?} belongs to nothing");
+            let value = value.parse().with_context(|| format!("no number: {line:?}"))?;
+            anyhow::ensure!(samples.insert(sample.to_owned(), value).is_none(), "{sample} comes twice");
+        }
+    }
+    Ok(samples)
+}

@@ -1,0 +1,118 @@
+//! Muting as a record says, and ending records.
+
+use std::time::Duration;
+
+use rand::Rng as _;
+use shared::ids::{ChatId, UserId};
+
+use super::{Enforcer, is_refusal, task};
+use crate::{
+    event::Task,
+    fence::Fence,
+    groups::Rules,
+    handlers::HandlerError,
+    ledger,
+    policy::{Muted, Presence, Standing, judge},
+    store::{
+        mutes::{Mute, MuteState},
+        tasks::NewTask,
+    },
+    telegram::{budget::Priority, error::Error, permissions::Permissions},
+};
+
+/// Under 30 s Telegram takes an end for "never" (Bot API, restrictChatMember), and a call may take 20 s to arrive.
+const SHORTEST_MUTE_S: i64 = 60;
+
+impl Enforcer {
+    /// Looks at the person once more, since time has passed: muting somebody whom an admin has banned meanwhile would lift the ban.
+    pub(super) async fn may_still_be_muted(&self, fence: &Fence, mute: &Mute) -> Result<bool, HandlerError> {
+        let member = match self.telegram.member(mute.group, mute.user, Priority::P0).await {
+            Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_))) => return Err(err.into()),
+            member => member,
+        };
+        match ledger::presence(&member, Some(mute)) {
+            Presence::CanSpeak | Presence::Muted => Ok(true),
+            Presence::Unknown => Ok(false),
+            Presence::Admin | Presence::Banned | Presence::RestrictedByPerson => {
+                self.close(fence, mute.id, "a person has decided meanwhile").await?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Mutes as the record says, unless the person has subscribed since it was written.
+    pub(crate) async fn mute(&self, fence: &Fence, rules: &Rules, mute: &Mute) -> Result<(), HandlerError> {
+        let mut facts = Vec::new();
+        for channel in rules.channel_ids() {
+            facts.extend(self.membership.recall(mute.user, channel).await);
+        }
+        let all_known = facts.len() == rules.channels.len();
+        if all_known && judge(rules.settings.require, &facts) == Standing::Met {
+            self.close(fence, mute.id, "subscribed meanwhile").await?;
+            return self.unwarn(fence, mute.group, mute.user).await;
+        }
+        if mute.until_s - shared::clock::now_s() < SHORTEST_MUTE_S {
+            return self.close(fence, mute.id, "its time was over before it began").await;
+        }
+        fence.check()?;
+        let until = Some(mute.until_s);
+        match self.telegram.restrict(mute.group, mute.user, Permissions::NONE, until, Priority::P0).await {
+            Ok(()) => {
+                let from = [MuteState::Pending];
+                self.store.set_mute_state(fence.into(), mute.id, &from, MuteState::Active, None, &[]).await?;
+                tracing::info!(chat.id = mute.group.0, user.id = mute.user.0, until_s = mute.until_s, "muted");
+                Ok(())
+            }
+            Err(Error::UserIsAdmin) => {
+                self.groups.forget_admins(mute.group).await;
+                self.close(fence, mute.id, "an admin").await?;
+                self.unwarn(fence, mute.group, mute.user).await
+            }
+            Err(err) if is_refusal(&err) => {
+                tracing::warn!(
+                    chat.id = mute.group.0,
+                    user.id = mute.user.0,
+                    error = &err as &dyn std::error::Error,
+                    "may not mute"
+                );
+                self.close(fence, mute.id, err.code()).await
+            }
+            Err(err) => Err(err.into()),
+        }
+    }
+
+    /// Ends a record without touching the person.
+    ///
+    /// # Errors
+    /// The database is away, or the shard is not ours any more.
+    pub(crate) async fn close(&self, fence: &Fence, mute: i64, why: &str) -> Result<(), HandlerError> {
+        let open = [MuteState::Pending, MuteState::Active, MuteState::Releasing];
+        self.store.set_mute_state(fence.into(), mute, &open, MuteState::Closed, Some(why), &[]).await?;
+        Ok(())
+    }
+
+    /// Ends a record because of how the person was found. Telegram may show for a moment how things were before a mute of ours, and a mute
+    /// whose call timed out may still land: then there would be one without a record, so they are looked at once more.
+    ///
+    /// # Errors
+    /// The database is away, or the shard is not ours any more.
+    pub(crate) async fn close_as_found(
+        &self,
+        fence: &Fence,
+        mute: &Mute,
+        found: Muted,
+        why: &str,
+    ) -> Result<(), HandlerError> {
+        let may_land = found == Muted::Free && mute.until_s > shared::clock::now_s();
+        let again: Vec<NewTask> = may_land.then(|| self.look_again(mute.group, mute.user)).into_iter().collect();
+        let open = [MuteState::Pending, MuteState::Active, MuteState::Releasing];
+        self.store.set_mute_state(fence.into(), mute.id, &open, MuteState::Closed, Some(why), &again).await?;
+        Ok(())
+    }
+
+    /// A look at the person 10 to 30 s from now: spread, so that a raid is not followed by a second one of questions.
+    pub(super) fn look_again(&self, group: ChatId, user: UserId) -> NewTask {
+        let after = Duration::from_secs(rand::rng().random_range(10..=30));
+        task(group, &Task::Judge { user, bulk: false }, after)
+    }
+}
