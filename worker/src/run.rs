@@ -232,12 +232,20 @@ pub fn telegram(bot: &Bot, limits: &Limits, metrics: &WorkerMetrics) -> anyhow::
 
 fn redis(config: &Config) -> anyhow::Result<Option<Redis>> {
     let Some(url) = config.cache.redis_url.clone() else { return Ok(None) };
-    let redis = RedisConfig { url, prefix: config.cache.redis_prefix.clone(), connections: REDIS_CONNECTIONS };
+    let redis = RedisConfig {
+        url,
+        prefix: config.cache.redis_prefix.clone(),
+        connections: REDIS_CONNECTIONS,
+        timeout: REDIS_TIMEOUT,
+    };
     Ok(Some(Redis::new(&redis).context("setting up the Redis client")?))
 }
 
 /// A round trip takes some 80 µs (queue.md 5), so a few connections serve thousands of questions a second.
 const REDIS_CONNECTIONS: usize = 8;
+
+/// A healthy Redis answers in well under a millisecond; asking Telegram instead takes about this long.
+const REDIS_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Names this process in the leases: nobody else, not even this one after a restart.
 fn owner_id() -> String {

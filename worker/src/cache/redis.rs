@@ -14,9 +14,6 @@ use deadpool_redis::{
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
-/// A healthy Redis answers in well under a millisecond (queue.md 5); asking Telegram instead takes about this long.
-const TIMEOUT: Duration = Duration::from_millis(50);
-
 /// After a failure nobody asks for this long, so that a Redis that hangs delays one call a second and not all of them.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -37,6 +34,8 @@ pub struct RedisConfig {
     /// Set before every key: programs that share a Redis.
     pub prefix: String,
     pub connections: usize,
+    /// How long a call may take, with connecting where that is needed.
+    pub timeout: Duration,
 }
 
 /// Where Redis is, as its client understands it. Its `Debug` shows nothing: it may hold a password.
@@ -62,6 +61,7 @@ pub struct Redis {
     pool: Pool,
     prefix: Arc<str>,
     put_newer: Arc<Script>,
+    timeout: Duration,
     outage: Arc<Mutex<Outage>>,
 }
 
@@ -83,6 +83,7 @@ impl Redis {
             pool: pool.create_pool(Some(Runtime::Tokio1))?,
             prefix: config.prefix.as_str().into(),
             put_newer: Arc::new(Script::new(PUT_NEWER)),
+            timeout: config.timeout,
             outage: Arc::default(),
         })
     }
@@ -121,10 +122,10 @@ impl Redis {
             let _: String = deadpool_redis::redis::cmd("PING").query_async(&mut connection).await?;
             Ok::<(), Failure>(())
         };
-        match tokio::time::timeout(TIMEOUT, ping).await {
+        match tokio::time::timeout(self.timeout, ping).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(err)) => Err(err.to_string()),
-            Err(_) => Err(format!("no answer within {TIMEOUT:?}")),
+            Err(_) => Err(format!("no answer within {:?}", self.timeout)),
         }
     }
 
@@ -133,13 +134,13 @@ impl Redis {
         if !self.may_ask() {
             return None;
         }
-        let failure = match tokio::time::timeout(TIMEOUT, call).await {
+        let failure = match tokio::time::timeout(self.timeout, call).await {
             Ok(Ok(value)) => {
                 self.answered();
                 return Some(value);
             }
             Ok(Err(failure)) => failure.to_string(),
-            Err(_) => format!("no answer within {TIMEOUT:?}"),
+            Err(_) => format!("no answer within {:?}", self.timeout),
         };
         self.failed(&failure);
         None

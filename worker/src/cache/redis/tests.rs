@@ -18,6 +18,9 @@ use crate::{
 
 const SOON: Duration = Duration::from_secs(20);
 
+/// As in the program.
+const TIMEOUT: Duration = Duration::from_millis(50);
+
 /// One time-out, with room for a busy machine.
 const ONE_TIMEOUT: Duration = Duration::from_millis(300);
 
@@ -109,10 +112,16 @@ async fn what_another_program_left_is_as_good_as_absent() {
 #[tokio::test]
 async fn a_redis_that_hangs_costs_one_time_out_and_is_told_once() {
     let server = Server::running().await;
-    let redis = server.client("");
+    let redis = server.client_within("", TIMEOUT);
     let (writer, _) = worker(&redis);
     let yes = word("yes", 0, 600_000);
-    writer.put(&"ann", &yes).await;
+    let stored = async {
+        while worker(&redis).0.get(&"ann").await.is_none() {
+            writer.put(&"ann", &yes).await;
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(SOON, stored).await.expect("it answers");
     let (log, _guard) = Log::listen();
 
     server.signal("STOP");
@@ -160,7 +169,7 @@ async fn a_redis_that_hangs_costs_one_time_out_and_is_told_once() {
 #[tokio::test]
 async fn a_redis_that_is_away_at_the_start_is_found_later() {
     let mut server = Server::stopped();
-    let redis = server.client("");
+    let redis = server.client_within("", TIMEOUT);
     let (cache, _) = worker(&redis);
     let (log, _guard) = Log::listen();
     let yes = word("yes", 0, 600_000);

@@ -44,9 +44,14 @@ impl Server {
         self.folder.path().join("redis.sock")
     }
 
+    /// One that waits as long as a busy machine takes.
     pub(super) fn client(&self, prefix: &str) -> Redis {
+        self.client_within(prefix, Duration::from_secs(5))
+    }
+
+    pub(super) fn client_within(&self, prefix: &str, timeout: Duration) -> Redis {
         let url = format!("redis+unix://{}", self.socket().display()).parse().expect("a URL");
-        Redis::new(&RedisConfig { url, prefix: prefix.to_owned(), connections: 4 }).expect("a pool")
+        Redis::new(&RedisConfig { url, prefix: prefix.to_owned(), connections: 4, timeout }).expect("a pool")
     }
 
     pub(super) async fn start(&mut self) {
