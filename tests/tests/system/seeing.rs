@@ -7,7 +7,8 @@ use serde_json::Value;
 use system_tests::{
     http,
     process::Process,
-    split::{PATIENCE, Split, WEBHOOK_SECRET, stored},
+    split::{Split, WEBHOOK_SECRET, stored},
+    wait::PATIENCE,
     wait::wait_for,
 };
 use telegram_sim::ledger::Calls;
