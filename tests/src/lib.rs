@@ -21,6 +21,7 @@
 //! # Ok(()) }
 //! ```
 
+pub mod place;
 pub mod split;
 pub mod standalone;
 

@@ -15,7 +15,6 @@
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -30,6 +29,7 @@ use telegram_sim::{
 };
 
 use crate::{
+    place::Place,
     ports,
     process::{Launch, Process, Program},
     services::{
@@ -37,11 +37,8 @@ use crate::{
         postgres::{Database, Postgres},
         redis::Redis,
     },
-    wait::wait_for,
+    wait::{PATIENCE, wait_for},
 };
-
-/// How long anything may take that a person waits for. Generous: it is only reached when something is wrong.
-pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `SHARDS`, unless a test sets another number.
 pub const SHARDS: u16 = 32;
@@ -93,15 +90,6 @@ pub struct Split {
     webhook_port: u16,
     /// How many groups and channels were made, for their names.
     places: AtomicUsize,
-}
-
-/// A group and the channel that it requires.
-#[derive(Clone, Copy, Debug)]
-pub struct Place {
-    pub group: ChatId,
-    pub channel: ChatId,
-    /// Of both.
-    pub owner: UserId,
 }
 
 /// The state of rows, by group and person, oldest first.

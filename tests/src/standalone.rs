@@ -3,7 +3,6 @@
 use std::{
     path::PathBuf,
     sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -18,10 +17,11 @@ use telegram_sim::{
 };
 use tempfile::TempDir;
 
-use crate::process::{Launch, Process, Program};
-
-/// How long anything may take that a person waits for. Generous: it is only reached when something is wrong, and slow machines are not.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+use crate::{
+    place::Place,
+    process::{Launch, Process, Program},
+    wait::PATIENCE,
+};
 
 /// A running gmbot and its Telegram. Both end with this value.
 pub struct Standalone {
@@ -32,23 +32,6 @@ pub struct Standalone {
     database: PathBuf,
     groups: AtomicUsize,
     _folder: TempDir,
-}
-
-/// A group that is protected, or about to be, and the channel that it requires.
-#[derive(Clone, Copy, Debug)]
-pub struct Place {
-    pub group: ChatId,
-    pub channel: ChatId,
-    /// Of both.
-    pub owner: UserId,
-}
-
-impl Place {
-    /// The same group with another channel.
-    #[must_use]
-    pub fn requiring(self, channel: ChatId) -> Self {
-        Self { channel, ..self }
-    }
 }
 
 impl Standalone {

@@ -5,6 +5,9 @@ use std::time::Duration;
 use anyhow::bail;
 use tokio::time::{Instant, sleep, timeout_at};
 
+/// Nothing takes this long, also on a busy machine; whoever waits longer should be told.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Short enough to cost a test nothing, long enough to leave the processor to whoever is waited for.
 const PAUSE: Duration = Duration::from_millis(20);
 

@@ -1,6 +1,6 @@
 //! What an admin has decided about somebody stays, whatever the bot did to them before or they do after.
 
-use system_tests::standalone::{PATIENCE, Place, Standalone};
+use system_tests::{place::Place, standalone::Standalone, wait::PATIENCE};
 use telegram_sim::{
     ids::UserId,
     ledger::Calls,

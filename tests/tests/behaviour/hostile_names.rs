@@ -1,6 +1,6 @@
 //! Names and titles are other people's text: nothing in them breaks a message, a button or an alert.
 
-use system_tests::standalone::{Place, Standalone};
+use system_tests::{place::Place, standalone::Standalone};
 use telegram_sim::{
     ids::UserId,
     world::{Person, seeing::Seen},

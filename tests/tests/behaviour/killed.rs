@@ -1,6 +1,10 @@
 //! gmbot dies in the middle of its work, and goes on where it was.
 
-use system_tests::standalone::{PATIENCE, Place, Standalone, warning};
+use system_tests::{
+    place::Place,
+    standalone::{Standalone, warning},
+    wait::PATIENCE,
+};
 use telegram_sim::{
     ids::{MessageId, UserId},
     ledger::Calls,

@@ -23,7 +23,7 @@ async fn the_log_tells_the_story_without_colours_the_token_or_what_people_wrote(
     bot.released(place.group, ann).await?;
     bot.deleted(place.group, warning.id).await?;
     for event in ["starting", "polling", "working", "protected", "muted", "may not", "released"] {
-        bot.process.line_with(event, system_tests::standalone::PATIENCE).await?;
+        bot.process.line_with(event, system_tests::wait::PATIENCE).await?;
     }
     let secret = token.split_once(':').map_or(token, |(_, secret)| secret);
     for never in ["\u{1b}[", secret, "xyzzy"] {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use system_tests::standalone::{PATIENCE, Standalone, warning};
+use system_tests::{
+    standalone::{Standalone, warning},
+    wait::PATIENCE,
+};
 use telegram_sim::{faults::Fault, rights::Permissions};
 
 const DAY_S: i64 = 86_400;

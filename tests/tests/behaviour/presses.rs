@@ -1,10 +1,7 @@
 //! The button: it judges whoever presses it on their own record, whatever it says and whoever made it.
 
 use serde_json::json;
-use system_tests::{
-    http,
-    standalone::{PATIENCE, Standalone},
-};
+use system_tests::{http, standalone::Standalone, wait::PATIENCE};
 use telegram_sim::ids::MessageId;
 
 const BUTTON: &str = "I have joined";
@@ -146,7 +143,7 @@ async fn the_old_bots_button_frees_whom_its_message_mentions() -> anyhow::Result
 /// What the Python bot has sent with the same token.
 async fn old_warning(
     bot: &Standalone,
-    place: &system_tests::standalone::Place,
+    place: &system_tests::place::Place,
     ann: telegram_sim::ids::UserId,
 ) -> anyhow::Result<MessageId> {
     let message = json!({

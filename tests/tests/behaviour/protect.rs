@@ -1,7 +1,7 @@
 //! `/protect`: what each admin is told, and that a check which fails leaves nothing behind.
 
 use sqlx::Row as _;
-use system_tests::standalone::{Place, Standalone};
+use system_tests::{place::Place, standalone::Standalone};
 use telegram_sim::{ids::ChatId, rights::AdminRights, world::talking::Saying};
 
 const NOT_PROTECTED: &str = "This group is not protected";
@@ -197,7 +197,7 @@ async fn a_command_and_its_reply_are_to_go_after_a_minute() -> anyhow::Result<()
         let due = sqlx::query("select due_ms, body from tasks where chat_id = $1").bind(place.group.0);
         anyhow::Ok(due.fetch_optional(&mut file).await?)
     };
-    let row = system_tests::wait::wait_for("the row that says so", system_tests::standalone::PATIENCE, async || {
+    let row = system_tests::wait::wait_for("the row that says so", system_tests::wait::PATIENCE, async || {
         tidying().await.map_err(|error| format!("{error:#}"))?.ok_or_else(|| "no row".to_owned())
     });
     let row = row.await?;

@@ -1,6 +1,6 @@
 //! `/unprotect`: everybody whom the bot muted is free, nobody else is, and a later `/protect` finds everything as it was.
 
-use system_tests::standalone::{Place, Standalone};
+use system_tests::{place::Place, standalone::Standalone};
 use telegram_sim::rights::Permissions;
 
 #[tokio::test]

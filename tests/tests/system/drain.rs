@@ -7,7 +7,8 @@ use futures::TryStreamExt as _;
 use system_tests::{
     child::Signal,
     http,
-    split::{PATIENCE, SHARDS, Split, WEBHOOK_SECRET, stored},
+    split::{SHARDS, Split, WEBHOOK_SECRET, stored},
+    wait::PATIENCE,
     wait::wait_for,
 };
 use tokio::{

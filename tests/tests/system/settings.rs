@@ -6,7 +6,8 @@ use async_nats::jetstream;
 use system_tests::{
     process::{Ended, Launch, Program},
     services::nats::Nats,
-    split::{PATIENCE, Split},
+    split::Split,
+    wait::PATIENCE,
 };
 
 const TOKEN: &str = "123456:TEST-token-for-the-simulator-only";

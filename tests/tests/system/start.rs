@@ -6,9 +6,11 @@ use anyhow::Context as _;
 use serde_json::Value;
 use system_tests::{
     http,
+    place::Place,
     process::Process,
     services::{nats::Nats, postgres::Postgres, redis::Redis},
-    split::{PATIENCE, Place, Servers, Split, migrate},
+    split::{Servers, Split, migrate},
+    wait::PATIENCE,
     wait::wait_for,
 };
 

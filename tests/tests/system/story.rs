@@ -1,6 +1,6 @@
 //! The main job over webhooks: posted, deleted, muted, warned, subscribed, released, speaks.
 
-use system_tests::split::{PATIENCE, Place, Split};
+use system_tests::{place::Place, split::Split, wait::PATIENCE};
 use telegram_sim::{
     ids::UserId,
     ledger::Call,

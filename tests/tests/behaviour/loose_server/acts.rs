@@ -48,7 +48,7 @@ async fn a_warning_that_failed_is_sent_later() -> anyhow::Result<()> {
 }
 
 struct Offence {
-    place: system_tests::standalone::Place,
+    place: system_tests::place::Place,
     who: telegram_sim::ids::UserId,
     message: telegram_sim::ids::MessageId,
 }

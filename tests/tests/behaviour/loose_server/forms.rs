@@ -3,8 +3,8 @@
 use futures::future::try_join_all;
 use serde_json::{Map, Value, json};
 use system_tests::{
-    standalone::{PATIENCE, Standalone},
-    wait::wait_for,
+    standalone::Standalone,
+    wait::{PATIENCE, wait_for},
 };
 use telegram_sim::faults::{Fault, Harm};
 
