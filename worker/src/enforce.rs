@@ -19,7 +19,7 @@ use crate::{
     policy::{Missing, Sentence},
     store::{
         Store,
-        effects::{EffectMark, NewMute, NewWarning, Offence, Recorded},
+        effects::{EffectMark, NewMute, NewWarning, Offence},
         mutes::MuteState,
         tasks::NewTask,
     },
@@ -101,13 +101,16 @@ impl Enforcer {
         }
         let now_ms = shared::clock::now_ms();
         let recorded = self.store.record_offences(fence.into(), group, &offences, &tasks, now_ms).await?;
-        for Recorded { mute, .. } in &recorded {
-            if let Some(mute) = mute.as_ref().filter(|mute| mute.state == MuteState::Pending)
-                && (looked_at.elapsed() < LOOK_HOLDS || self.may_still_be_muted(fence, mute).await?)
-            {
+        let pending =
+            recorded.iter().filter_map(|row| row.mute.as_ref()).filter(|mute| mute.state == MuteState::Pending);
+        // All at once, as far as the budget goes: in a raid the last one must not write on while the first ones are being muted.
+        let mutes = pending.map(async |mute| {
+            if looked_at.elapsed() < LOOK_HOLDS || self.may_still_be_muted(fence, mute).await? {
                 self.mute(fence, rules, mute).await?;
             }
-        }
+            Ok::<(), HandlerError>(())
+        });
+        futures::future::join_all(mutes).await.into_iter().collect::<Result<(), _>>()?;
         self.warn_each(fence, group, rules).await
     }
 
