@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 
 use crate::{
     enforce::Enforcer,
-    event::{Command, Event, Reader, Task},
+    event::{ChatKind, Command, Event, Reader, Task},
     fence::Fence,
     groups::Groups,
     handlers::{
@@ -173,6 +173,7 @@ impl Dispatch {
         match command.name.as_str() {
             "protect" => protect::on_protect(&desk, fence, message, &command.args).await?,
             "unprotect" => protect::on_unprotect(&desk, fence, message, &command.args).await?,
+            _ if message.chat.kind != ChatKind::Private && !groups.may_ask(message.chat.id, &message.author).await => {}
             "status" => status::on_status(*bot, groups, enforcer, store, telegram, fence, message).await?,
             _ => help::on_help(enforcer, fence, message).await?,
         }

@@ -10,6 +10,7 @@ use shared::ids::{ChannelId, ChatId, UserId};
 pub(crate) use settings::{ChannelPosts, Mode, Settings};
 
 use crate::{
+    event::Author,
     store::{Store, error::StoreError, groups::GroupRow},
     telegram::{Telegram, budget::Priority, error::Error},
 };
@@ -22,6 +23,9 @@ const STALE: Duration = Duration::from_secs(3600);
 
 /// An admin who was just appointed is found by the look at the member itself; one who was dismissed is spared for this long.
 const ADMINS: Duration = Duration::from_secs(600);
+
+/// How often people who are no admins are answered in a group (product.md 5).
+const ANSWERED: Duration = Duration::from_secs(60);
 
 /// Groups remembered at once.
 const CAPACITY: u64 = 200_000;
@@ -82,6 +86,8 @@ pub(crate) struct Groups {
     telegram: Telegram,
     rules: Memory<ChatId, Known>,
     admins: Memory<ChatId, Arc<HashSet<UserId>>>,
+    /// Groups in which somebody who is no admin was answered lately.
+    answered: Memory<ChatId, ()>,
 }
 
 /// Rules as they were read; None is a group that is not protected.
@@ -98,6 +104,7 @@ impl Groups {
             telegram,
             rules: Memory::builder().max_capacity(CAPACITY).time_to_live(STALE).build(),
             admins: Memory::builder().max_capacity(CAPACITY).time_to_live(ADMINS).build(),
+            answered: Memory::builder().max_capacity(CAPACITY).time_to_live(ANSWERED).build(),
         }
     }
 
@@ -152,6 +159,17 @@ impl Groups {
         if self.admins.get(&group).await.is_some_and(|admins| admins.contains(&user) != is_admin) {
             self.forget_admins(group).await;
         }
+    }
+
+    /// Whether a question is to be answered in the group: an admin's always, others' once a minute, or they could use up what the group may
+    /// be sent, warnings included.
+    pub(crate) async fn may_ask(&self, group: ChatId, author: &Author) -> bool {
+        let admin = match author {
+            Author::AnonymousAdmin => true,
+            Author::Person(person) => self.admins(group).await.is_ok_and(|admins| admins.contains(&person.id)),
+            Author::Channel(_) | Author::Exempt(_) => false,
+        };
+        admin || self.answered.entry(group).or_insert(()).await.is_fresh()
     }
 
     /// Drops the remembered list of admins: it is wrong.

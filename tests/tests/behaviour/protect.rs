@@ -1,7 +1,7 @@
 //! `/protect`: what each admin is told, and that a check which fails leaves nothing behind.
 
 use sqlx::Row as _;
-use system_tests::{place::Place, standalone::Standalone};
+use system_tests::{place::Place, standalone::Standalone, wait::PATIENCE};
 use telegram_sim::{ids::ChatId, rights::AdminRights, world::talking::Saying};
 
 const NOT_PROTECTED: &str = "This group is not protected";
@@ -24,7 +24,7 @@ async fn each_thing_that_is_wrong_has_its_own_answer_and_nothing_is_protected_by
         ("/protect -1009999999999", "I cannot find a channel called -1009999999999."),
         ("/protect @a_crowd", "A crowd is not a channel."),
         ("/protect @not_ours", "I am not an admin in Not ours."),
-        (secret.as_str(), "Secret is private, and only its own admins can require it."),
+        (secret.as_str(), "That channel is private, and only its own admins can require it."),
     ];
     for (command, beginning) in cases {
         let reply = bot.ask(place.group, place.owner, command).await?;
@@ -95,6 +95,13 @@ async fn whoever_is_no_admin_is_not_heard() -> anyhow::Result<()> {
         "two answers to /status and one to the owner's /protect: {:?}",
         bot.world.bot_messages(place.group)
     );
+
+    // /status is for everybody, once a minute; the owner is always answered.
+    bot.world.say_many(place.group, ann, &["/status", "/status", "/help"])?;
+    let answers = |count| (bot.world.bot_messages(place.group).len() == said + count).then_some(());
+    bot.sim.wait("one answer to Ann", PATIENCE, || answers(1)).await?;
+    bot.settled(&place).await?;
+    assert!(answers(2).is_some(), "{:?}", bot.world.bot_messages(place.group));
     Ok(())
 }
 

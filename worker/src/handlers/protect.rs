@@ -151,13 +151,15 @@ impl Desk<'_> {
             Err(err) => return Err(err.into()),
         };
         let title = chat.title.clone().unwrap_or_else(|| named.to_owned());
+        // What a private chat is called is only for those who are in it, and ids can be guessed.
+        let shown = if chat.username.is_some() { title.as_str() } else { "" };
         if chat.kind != replies::ChatKind::Channel {
-            return Err(Stop::Say(reply::not_a_channel(&title)));
+            return Err(Stop::Say(reply::not_a_channel(shown)));
         }
         match self.telegram.member(chat.id, UserId(self.bot.0), Priority::P0).await {
             Ok(own) if own.status == MemberStatus::Administrator => {}
             Ok(_) | Err(Error::ChatInaccessible { .. } | Error::MissingRight { .. } | Error::UserUnknown) => {
-                return Err(Stop::Say(reply::not_admin_there(&title)));
+                return Err(Stop::Say(reply::not_admin_there(shown)));
             }
             Err(err) => return Err(err.into()),
         }
@@ -174,7 +176,7 @@ impl Desk<'_> {
     async fn way_in(&self, channel: ChannelId, title: &str, author: &Author) -> Result<String, Stop> {
         let Author::Person(person) = author else { return Err(Stop::Say(reply::ANONYMOUS_PRIVATE.to_owned())) };
         if !self.is_admin(channel.into(), &Author::Person(person.clone())).await? {
-            return Err(Stop::Say(reply::caller_not_admin_there(title)));
+            return Err(Stop::Say(reply::CALLER_NOT_ADMIN_THERE.to_owned()));
         }
         if let Some(link) = self.store.channel_link(channel).await? {
             return Ok(link);

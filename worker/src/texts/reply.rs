@@ -14,6 +14,8 @@ pub(crate) const CHECK_LATER: &str =
     "Telegram did not answer my questions just now, so nothing was changed. Please try again in a moment.";
 pub(crate) const NOT_PROTECTED: &str = "This group is not protected. To start, send /protect @channel here.";
 pub(crate) const NO_SUCH_LINK: &str = "This group does not require that channel. /status shows what it requires.";
+pub(crate) const CALLER_NOT_ADMIN_THERE: &str =
+    "That channel is private, and only its own admins can require it. Please ask one of them to send this command.";
 pub(crate) const ANONYMOUS_PRIVATE: &str = "For a private channel I have to see that you are an admin there, and you are anonymous here. Please send the command under your own name.";
 pub(crate) const HELP: &str = "I keep a group for the subscribers of a channel: whoever is not subscribed cannot write here until they are.\n\nFor admins:\n/protect @channel - start\n/unprotect - stop, and free everybody I muted\n/status - how things stand";
 
@@ -31,13 +33,6 @@ pub(crate) fn not_admin_there(channel: &str) -> String {
     format!(
         "I am not an admin in {}. Please add me there as an admin (any right will do): only then can I see who is subscribed.",
         shown(channel, "the channel")
-    )
-}
-
-pub(crate) fn caller_not_admin_there(channel: &str) -> String {
-    format!(
-        "{} is private, and only its own admins can require it. Please ask one of them to send this command.",
-        shown(channel, "The channel")
     )
 }
 
@@ -196,7 +191,6 @@ mod tests {
                 no_such_channel(text),
                 not_a_channel(text),
                 not_admin_there(text),
-                caller_not_admin_there(text),
                 no_link(text),
                 protected(text),
                 protected_already(text),
