@@ -127,7 +127,7 @@ pub struct Queue {
     pub nats_max_mib: u32,
     /// Into how many parts the chats are divided: an upper limit to the number of workers.
     ///
-    /// Written into the queue's names when it is first made; `worker reshard` changes it later.
+    /// Written into the queue's names when it is first made: the same in every gateway and worker, and another number is refused.
     #[arg(long, env = "SHARDS", default_value = "32")]
     pub shards: Shards,
 }
