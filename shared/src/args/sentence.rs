@@ -13,6 +13,8 @@ use clap::{
     error::{ContextKind, ContextValue, Error, ErrorKind},
 };
 
+use crate::telemetry::chain;
+
 /// A setting that keeps the program from starting; ends it with exit code 2. The text is a whole sentence and names the variable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -47,7 +49,7 @@ pub fn exit(result: anyhow::Result<()>) -> ExitCode {
             ExitCode::from(BAD_SETTING)
         }
         None => {
-            tell(format_args!("{error:#}"));
+            tell(chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }
