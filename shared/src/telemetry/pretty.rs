@@ -2,11 +2,14 @@
 
 use std::fmt;
 
-use tracing::field::{Field, Visit};
+use tracing::{
+    field::{Field, Visit},
+    span::Record,
+};
 use tracing_subscriber::{
     field::{RecordFields, VisitOutput as _},
     fmt::{
-        FormatFields,
+        FormatFields, FormattedFields,
         format::{DefaultVisitor, Writer},
     },
 };
@@ -18,10 +21,22 @@ pub(super) struct Fields;
 
 impl<'w> FormatFields<'w> for Fields {
     fn format_fields<R: RecordFields>(&self, out: Writer<'w>, fields: R) -> fmt::Result {
-        let mut shown = Shown(DefaultVisitor::new(out, true));
-        fields.record(&mut shown);
-        shown.0.finish()
+        write(out, fields)
     }
+
+    fn add_fields(&self, current: &'w mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
+        current.fields.push(' ');
+        write(current.as_writer(), fields)?;
+        // Nothing of it was for people.
+        current.fields.truncate(current.fields.trim_end_matches(' ').len());
+        Ok(())
+    }
+}
+
+fn write<R: RecordFields>(out: Writer<'_>, fields: R) -> fmt::Result {
+    let mut shown = Shown(DefaultVisitor::new(out, true));
+    fields.record(&mut shown);
+    shown.0.finish()
 }
 
 /// Whatever has no way of its own here comes to `record_debug`.
@@ -87,13 +102,21 @@ mod tests {
             .fmt_fields(Fields)
             .finish();
         tracing::subscriber::with_default(log, || {
-            let span =
-                tracing::info_span!("process", otel.kind = "consumer", messaging.system = "nats", chat.id = -100);
+            let empty = tracing::field::Empty;
+            let span = tracing::info_span!(
+                "process",
+                otel.kind = "consumer",
+                chat.id = -100,
+                update.id = empty,
+                otel.name = empty
+            );
+            span.record("update.id", 7);
+            span.record("otel.name", "a name");
             let error = NoRows(io::Error::other("it is raining"));
             span.in_scope(|| tracing::warn!(error = &error as &dyn std::error::Error, "not finished"));
         });
         let said = String::from_utf8_lossy(&out.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned();
-        let at = concat!("WARN process{chat.id=-100}: ", module_path!());
+        let at = concat!("WARN process{chat.id=-100 update.id=7}: ", module_path!());
         assert_eq!(said.trim(), format!("{at}: not finished error=\"no rows: it is raining\""));
     }
 }
