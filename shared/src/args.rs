@@ -8,7 +8,10 @@ use std::{
 };
 
 use async_nats::ServerAddr;
-use clap::{Args, ValueEnum};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser as _},
+};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
@@ -118,7 +121,7 @@ pub struct Queue {
     /// On how many NATS servers each update is stored: 1, 3 or 5.
     ///
     /// 3 survives the loss of a server and needs a cluster of at least three; each copy costs disk and time.
-    #[arg(long, env = "NATS_REPLICAS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
+    #[arg(long, env = "NATS_REPLICAS", default_value_t = 1, value_parser = PossibleValuesParser::new(["1", "3", "5"]).try_map(|text| text.parse::<u8>()))]
     pub nats_replicas: u8,
     /// Room on each NATS server's disk for updates that are not yet handled, in MiB; what does not fit stays with Telegram.
     ///
