@@ -89,8 +89,9 @@ impl Keeper<'_> {
         let last = info.last_error_date.unwrap_or_default();
         let told = self.told.replace(last);
         if told.is_some_and(|told| told != last) && last != 0 {
-            let message = info.last_error_message.as_deref().unwrap_or("no reason given");
-            tracing::warn!(message, pending = info.pending_update_count, "Telegram could not deliver to the webhook");
+            // Not named `message`: that is the name of the line itself.
+            let error = info.last_error_message.as_deref().unwrap_or("no reason given");
+            tracing::warn!(error, pending = info.pending_update_count, "Telegram could not deliver to the webhook");
         }
     }
 }

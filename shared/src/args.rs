@@ -8,7 +8,10 @@ use std::{
 };
 
 use async_nats::ServerAddr;
-use clap::{Args, ValueEnum};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser as _},
+};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
@@ -118,7 +121,7 @@ pub struct Queue {
     /// On how many NATS servers each update is stored: 1, 3 or 5.
     ///
     /// 3 survives the loss of a server and needs a cluster of at least three; each copy costs disk and time.
-    #[arg(long, env = "NATS_REPLICAS", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
+    #[arg(long, env = "NATS_REPLICAS", default_value_t = 1, value_parser = PossibleValuesParser::new(["1", "3", "5"]).try_map(|text| text.parse::<u8>()))]
     pub nats_replicas: u8,
     /// Room on each NATS server's disk for updates that are not yet handled, in MiB; what does not fit stays with Telegram.
     ///
@@ -127,7 +130,7 @@ pub struct Queue {
     pub nats_max_mib: u32,
     /// Into how many parts the chats are divided: an upper limit to the number of workers.
     ///
-    /// Written into the queue's names when it is first made; `worker reshard` changes it later.
+    /// Written into the queue's names when it is first made: the same in every gateway and worker, and another number is refused.
     #[arg(long, env = "SHARDS", default_value = "32")]
     pub shards: Shards,
 }

@@ -20,6 +20,7 @@ use crate::{
 
 mod exporter;
 mod json;
+mod pretty;
 
 /// Holds the telemetry open; dropping it sends what is left. Drop it last.
 #[must_use = "dropping it ends the traces"]
@@ -73,9 +74,9 @@ pub fn init(service: &'static str, process: &Process) -> Result<Guard, Telemetry
         .with_threads(false)
         .with_tracked_inactivity(false)
         .with_filter(LevelFilter::INFO);
-    // The NATS client tells of every attempt to reconnect, four a second; its outages are told once where they matter. What RUST_LOG says
-    // comes later and stands above it.
-    let filter = EnvFilter::new(format!("async_nats=warn,{}", process.log.0));
+    // The NATS client tells of every attempt to reconnect, four a second, and the database's of every connection it finds dead; outages are
+    // told once where they matter. What RUST_LOG says comes later and stands above it.
+    let filter = EnvFilter::new(format!("async_nats=warn,sqlx=warn,sqlx_core=warn,{}", process.log.0));
     let registry = tracing_subscriber::registry().with(traces);
     let mut lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     if !std::io::stderr().is_terminal() {
@@ -83,7 +84,7 @@ pub fn init(service: &'static str, process: &Process) -> Result<Guard, Telemetry
         lines.set_ansi(false);
     }
     match process.log_format() {
-        LogFormat::Pretty => registry.with(lines.with_filter(filter)).try_init()?,
+        LogFormat::Pretty => registry.with(lines.fmt_fields(pretty::Fields).with_filter(filter)).try_init()?,
         LogFormat::Json => registry
             .with(
                 lines

@@ -122,7 +122,7 @@ pub struct Migrate {
 pub enum MigrateAction {
     /// Apply everything that is missing.
     Up(MigrateOn),
-    /// Take back the latest, or as many as said.
+    /// Take back the latest, or as many as said, and with them what is stored in the tables they made.
     Down {
         /// How many migrations to take back.
         #[arg(long, default_value_t = 1)]

@@ -246,6 +246,10 @@ impl Dispatch {
             Disposition::Abandon => {
                 tracing::debug!(handler, error = &err as &dyn std::error::Error, "left for the shard's next owner")
             }
+            // Readiness tells of it, once, and not for every chat and every try.
+            _ if matches!(err, HandlerError::Store(StoreError::Unavailable(_))) => {
+                tracing::debug!(handler, error = &err as &dyn std::error::Error, "waits for the database")
+            }
             _ => tracing::warn!(handler, error = &err as &dyn std::error::Error, "not finished; trying again"),
         }
         disposition

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{fence::Fence, lanes::Lanes, metrics::IntakeMetrics, store::Store, timers::Owned};
+use ownership::Failing;
 use settle::{Disposition, Settler, Work};
 
 /// One chat within one shard.
@@ -93,6 +94,7 @@ pub(crate) struct Intake<Q: Deliver, H: Handle> {
     room: Room,
     metrics: IntakeMetrics,
     owned: Owned,
+    failing: Failing,
     /// Names this process in the leases; new at every start.
     owner: String,
 }
@@ -111,6 +113,7 @@ impl<Q: Deliver, H: Handle> Intake<Q, H> {
             room: Room::new(),
             metrics,
             owned,
+            failing: Failing::default(),
             owner,
         }
     }

@@ -46,7 +46,7 @@ const BACKLOG_EVERY: Duration = Duration::from_secs(5);
 /// Names of the readiness conditions.
 pub mod condition {
     pub const DATABASE: &str = "database";
-    pub const QUEUE: &str = "queue";
+    pub const NATS: &str = "nats";
     pub const TELEGRAM: &str = "telegram";
 }
 
@@ -56,7 +56,7 @@ pub mod condition {
 /// A setting turned out to be wrong once something was asked, or the admin port failed.
 pub async fn run(config: Config, admin: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
     let metrics = WorkerMetrics::default();
-    let readiness = Readiness::new(&[condition::DATABASE, condition::QUEUE, condition::TELEGRAM]);
+    let readiness = Readiness::new(&[condition::DATABASE, condition::NATS, condition::TELEGRAM]);
     let redis = redis(&config)?;
     let connected = Connected::default();
     let mut registry = prometheus_client::registry::Registry::default();
@@ -78,7 +78,7 @@ pub async fn run(config: Config, admin: TcpListener, stop: CancellationToken) ->
             Err(err) => return Err(err.into()),
         };
         _ = connected.queue.set(queue.clone());
-        readiness.set(condition::QUEUE, Ok(()));
+        readiness.set(condition::NATS, Ok(()));
         let work = Work {
             bot: config.bot.bot_token.bot(),
             shards: config.queue.shards,
@@ -96,6 +96,7 @@ pub async fn run(config: Config, admin: TcpListener, stop: CancellationToken) ->
     done.cancel();
     tasks.close();
     tasks.wait().await;
+    tracing::info!("stopped");
     result
 }
 
@@ -267,7 +268,7 @@ impl Connected {
                 let store = store.get().cloned();
                 async move { store.ok_or("not connected yet")?.ping().await.map_err(|err| chain(&err)) }
             })
-            .check(condition::QUEUE, move || {
+            .check(condition::NATS, move || {
                 let queue = queue.get().cloned();
                 async move { queue.ok_or("not connected yet")?.check().await.map_err(|err| chain(&err)) }
             });

@@ -15,6 +15,7 @@ pub mod message;
 pub mod metrics;
 pub mod moderation;
 pub mod permissions;
+mod reach;
 pub mod replies;
 pub mod sending;
 mod window;
@@ -28,6 +29,7 @@ use url::Url;
 use budget::LimiterConfig;
 use limiter::Limiter;
 use metrics::TelegramMetrics;
+use reach::Reach;
 
 /// How to reach Telegram.
 #[derive(Clone, Debug)]
@@ -52,6 +54,7 @@ struct Inner {
     timeout: Duration,
     limiter: Arc<Limiter>,
     metrics: TelegramMetrics,
+    reach: Reach,
 }
 
 /// Why there is no client.
@@ -90,6 +93,7 @@ impl Telegram {
             timeout: config.timeout,
             limiter: Limiter::new(&config.limits, metrics.clone()),
             metrics,
+            reach: Reach::default(),
         })))
     }
 }

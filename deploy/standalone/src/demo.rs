@@ -61,9 +61,9 @@ pub(crate) async fn run(demo: Demo) -> anyhow::Result<()> {
     let bot = standalone::run(config, source, listeners, stop.clone());
     let told = async {
         let _stop = stop.clone().drop_guard();
-        tell(&sim).await?;
+        let cast = tell(&sim).await?;
         if demo.stay {
-            stay(&sim).await?;
+            stay(&sim.api_url(), &cast).await?;
         }
         anyhow::Ok(())
     };
@@ -72,7 +72,14 @@ pub(crate) async fn run(demo: Demo) -> anyhow::Result<()> {
     told.and(bot)
 }
 
-async fn tell(sim: &Simulator) -> anyhow::Result<()> {
+/// Whom the story was about, so that it can go on.
+struct Cast {
+    group: ChatId,
+    channel: ChatId,
+    ann: UserId,
+}
+
+async fn tell(sim: &Simulator) -> anyhow::Result<Cast> {
     let world = sim.world();
     let olga = world.person("Olga");
     let ben = world.person("Ben");
@@ -136,14 +143,21 @@ async fn tell(sim: &Simulator) -> anyhow::Result<()> {
         .await?;
     step(start, "her message stands")?;
     story.stands(hello)?;
-    say("\nThat is all there is to it. With a token of your own: BOT_TOKEN=… gmbot")
+    say("\nThat is all there is to it. With a token of your own: BOT_TOKEN=… gmbot")?;
+    Ok(Cast { group, channel, ann })
 }
 
-async fn stay(sim: &Simulator) -> anyhow::Result<()> {
+async fn stay(api: &str, cast: &Cast) -> anyhow::Result<()> {
+    let Cast { group, channel, ann } = cast;
+    let act = |fields: &str| format!("curl {api}/control/acts -d '{{{fields}}}'");
     say(&format!(
-        "\nStaying until Ctrl-C. The make-believe Telegram is at {}; its people can be moved by HTTP: see {}/control/",
-        sim.api_url(),
-        sim.api_url()
+        "\nStaying until Ctrl-C. What people do there is yours to say, for example:\n  \
+           Ann leaves the channel:  {}\n  \
+           Ann writes:              {}\n  \
+           what is in the group:    curl {api}/control/chats/{group}/messages\n\
+         {api}/control/chats, …/people and …/calls show the chats, the people and what the bot has called.",
+        act(&format!(r#""act": "leave", "chat": {channel}, "user": {ann}"#)),
+        act(&format!(r#""act": "say", "chat": {group}, "user": {ann}, "text": "Hello?""#)),
     ))?;
     shutdown::on_signal()?.cancelled().await;
     Ok(())

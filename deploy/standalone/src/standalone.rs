@@ -109,6 +109,7 @@ pub(crate) async fn run(
         let _done = done.clone().drop_guard();
         let (gateway, worker) = tokio::join!(gateway, worker);
         store.close().await;
+        tracing::info!("stopped");
         gateway.and(worker)
     };
     let (worked, served) = tokio::join!(working, admin.serve(listeners.admin, done.clone()));

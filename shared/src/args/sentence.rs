@@ -4,6 +4,8 @@ use std::{
     error::Error as _,
     ffi::{OsStr, OsString},
     fmt,
+    net::AddrParseError,
+    num::{IntErrorKind, ParseIntError},
     process::ExitCode,
 };
 
@@ -12,6 +14,8 @@ use clap::{
     builder::Resettable,
     error::{ContextKind, ContextValue, Error, ErrorKind},
 };
+
+use crate::telemetry::chain;
 
 /// A setting that keeps the program from starting; ends it with exit code 2. The text is a whole sentence and names the variable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +51,7 @@ pub fn exit(result: anyhow::Result<()>) -> ExitCode {
             ExitCode::from(BAD_SETTING)
         }
         None => {
-            tell(format_args!("{error:#}"));
+            tell(chain(error.as_ref()));
             ExitCode::FAILURE
         }
     }
@@ -111,6 +115,19 @@ fn readable(text: &str, command: &Command) -> Result<String, BadSetting> {
     Ok(kept)
 }
 
+/// Why a value cannot be read. The standard library's own words are for programmers.
+fn reason(why: &(dyn std::error::Error + 'static)) -> String {
+    if why.is::<AddrParseError>() {
+        return "it must be an IP address, such as 127.0.0.1 or 0.0.0.0".to_owned();
+    }
+    match why.downcast_ref::<ParseIntError>().map(ParseIntError::kind) {
+        Some(IntErrorKind::Zero) => "it must be at least 1".to_owned(),
+        Some(IntErrorKind::PosOverflow) => "it is too large".to_owned(),
+        Some(_) => "it must be a whole number".to_owned(),
+        None => why.to_string(),
+    }
+}
+
 #[derive(Debug)]
 enum Ended {
     /// `--help` and `--version`.
@@ -165,7 +182,7 @@ fn sentence(error: &Error, command: &Command) -> String {
         }
         ErrorKind::ValueValidation => {
             let shown = if given.is_empty() { " is wrong".to_owned() } else { format!(" cannot be {given:?}") };
-            let why = error.source().map_or_else(|| "it cannot be read".to_owned(), ToString::to_string);
+            let why = error.source().map_or_else(|| "it cannot be read".to_owned(), reason);
             format!("{name}{shown}: {}.", why.trim_end_matches('.'))
         }
         ErrorKind::InvalidSubcommand => {
@@ -250,15 +267,20 @@ mod tests {
 
     #[test]
     fn every_mistake_is_one_sentence_that_names_the_variable() {
-        let cases: [(&[&str], &str); 12] = [
+        let cases: [(&[&str], &str); 14] = [
             (&[], "BOT_TOKEN is missing: get a token from @BotFather and set it, or pass --bot-token."),
             (
                 &["--bot-token=hunter2"],
                 "BOT_TOKEN is wrong: a token is digits, a colon, and at least 20 letters, digits, _ or -, exactly as @BotFather gives it.",
             ),
-            (&[TOKEN, "--shards=0"], "SHARDS cannot be \"0\": number would be zero for non-zero type."),
-            (&[TOKEN, "--shards=many"], "SHARDS cannot be \"many\": invalid digit found in string."),
-            (&[TOKEN, "--nats-replicas=9"], "NATS_REPLICAS cannot be \"9\": 9 is not in 1..=5."),
+            (&[TOKEN, "--shards=0"], "SHARDS cannot be \"0\": it must be at least 1."),
+            (&[TOKEN, "--shards=many"], "SHARDS cannot be \"many\": it must be a whole number."),
+            (&[TOKEN, "--drain-seconds=soon"], "DRAIN_SECONDS cannot be \"soon\": it must be a whole number."),
+            (
+                &[TOKEN, "--host=localhost"],
+                "HOST cannot be \"localhost\": it must be an IP address, such as 127.0.0.1 or 0.0.0.0.",
+            ),
+            (&[TOKEN, "--nats-replicas=2"], "NATS_REPLICAS cannot be \"2\": it is one of 1, 3, 5."),
             (
                 &[TOKEN, "--environment=staging"],
                 "ENVIRONMENT cannot be \"staging\": it is one of development, production.",

@@ -122,7 +122,7 @@ impl JetStream {
             loop {
                 match Self::attempt(config).await {
                     Ok(connected) => {
-                        tracing::info!(servers = %config.servers, shards = %config.shards, "connected to NATS");
+                        tracing::info!(servers = %config.servers, shards = config.shards.count(), "connected to NATS");
                         return Ok(connected);
                     }
                     Err(setup::Error::Setting(bad)) => return Err(ConnectError::Setting(bad)),

@@ -1,6 +1,12 @@
 //! Whose shards are mine: one lease per shard, and for each period of ownership a new epoch, a new fence and new deliveries.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use shared::{
     queue::{Connection, Deliver, DeliverError, Lease},
@@ -18,6 +24,30 @@ use crate::{fence::Fence, store::error::StoreError};
 /// How often a shard that somebody else holds is tried, and how soon after a failure.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
+/// How many shards cannot be tried now. They mostly fail and recover together, which is told once and not for each.
+#[derive(Debug, Default)]
+pub(super) struct Failing(AtomicUsize);
+
+impl Failing {
+    fn begins(&self, shard: Shard, error: &BeginError) {
+        if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!(
+                shard = shard.0,
+                error = error as &dyn std::error::Error,
+                "taking a shard failed; trying until it works"
+            );
+        } else {
+            tracing::debug!(shard = shard.0, error = error as &dyn std::error::Error, "taking one more shard failed");
+        }
+    }
+
+    fn ends(&self) {
+        if self.0.fetch_sub(1, Ordering::Relaxed) == 1 {
+            tracing::info!("shards can be taken again");
+        }
+    }
+}
+
 /// Holds one shard whenever it can, until `stop`; gives it back once `drained`.
 pub(super) async fn hold<Q: Deliver, H: Handle>(
     intake: Arc<Intake<Q, H>>,
@@ -27,9 +57,15 @@ pub(super) async fn hold<Q: Deliver, H: Handle>(
 ) {
     let mut failing = false;
     while !stop.is_cancelled() {
-        match begin(&intake, shard).await {
+        let begun = begin(&intake, shard).await;
+        match &begun {
+            Ok(_) if failing => intake.failing.ends(),
+            Err(error) if !failing => intake.failing.begins(shard, error),
+            Ok(_) | Err(_) => {}
+        }
+        failing = begun.is_err();
+        match begun {
             Ok(Some(begun)) => {
-                failing = false;
                 let began = Instant::now();
                 intake.owned.add(shard);
                 intake.metrics.shards_owned.inc();
@@ -45,18 +81,7 @@ pub(super) async fn hold<Q: Deliver, H: Handle>(
                     wait(&stop).await;
                 }
             }
-            Ok(None) => wait(&stop).await,
-            Err(err) => {
-                if !failing {
-                    tracing::warn!(
-                        shard = shard.0,
-                        error = &err as &dyn std::error::Error,
-                        "taking a shard failed; trying until it works"
-                    );
-                }
-                failing = true;
-                wait(&stop).await;
-            }
+            Ok(None) | Err(_) => wait(&stop).await,
         }
     }
 }

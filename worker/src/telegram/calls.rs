@@ -155,6 +155,7 @@ impl Telegram {
             error => error,
         });
         self.0.metrics.called(method, started.elapsed(), outcome.as_ref().err());
+        self.0.reach.heard(outcome.as_ref().err());
         record(&span, outcome.as_ref().err());
         outcome
     }

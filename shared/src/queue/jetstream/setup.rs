@@ -124,8 +124,7 @@ fn same_shards(found: &Config, ours: Shards) -> Result<(), Error> {
     let sentence = match shards_of(found) {
         Some(theirs) if theirs == ours => return Ok(()),
         Some(theirs) => format!(
-            "SHARDS is {ours}, but the queue was made with {theirs}: set SHARDS={theirs} in every gateway and worker, or change the queue \
-             with `worker reshard`."
+            "SHARDS is {ours}, but the queue was made with {theirs}: set SHARDS={theirs} in every gateway and worker."
         ),
         None => format!(
             "NATS_URL names a server whose stream {} is not ours: use another server or another account.",
