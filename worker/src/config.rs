@@ -22,7 +22,7 @@ pub enum Command {
     Migrate(Box<Migrate>),
 }
 
-/// Takes updates from the queue, decides, and calls Telegram. Run as many as you like: they share the work.
+/// Takes updates from the queue, decides, and calls Telegram. A second worker stands by and takes over within seconds.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "worker", version)]
 pub struct Config {

@@ -143,7 +143,7 @@ async fn tell(sim: &Simulator) -> anyhow::Result<Cast> {
         .await?;
     step(start, "her message stands")?;
     story.stands(hello)?;
-    say("\nThat is all there is to it. With a token of your own: BOT_TOKEN=… gmbot")?;
+    say("\nThat is all there is to it. With a token of your own: BOT_TOKEN=… cargo run --release")?;
     Ok(Cast { group, channel, ann })
 }
 
