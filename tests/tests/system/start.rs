@@ -24,7 +24,7 @@ async fn nats_is_waited_for() -> anyhow::Result<()> {
     nats.kill().await?;
     let (mut gateway, mut worker) = (split.gateway().spawn()?, split.worker().spawn()?);
     waits(&gateway, "waiting for NATS", "nats: not connected yet").await?;
-    waits(&worker, "waiting for NATS", "queue: not connected yet").await?;
+    waits(&worker, "waiting for NATS", "nats: not connected yet").await?;
 
     nats.start().await?;
     serves(&split, &mut gateway, &mut worker).await?;

@@ -204,10 +204,6 @@ impl Court<'_> {
         let missing = match policy::judge(rules.settings.require, &facts) {
             Standing::Met => return Ok(Verdict::Stands("subscribed")),
             Standing::Unknown => return Ok(Verdict::Stands("unknown")),
-            // An answer that took too long is as old as its question.
-            Standing::Missing(_) if !policy::is_fresh(&facts, shared::clock::now_ms()) => {
-                return Ok(Verdict::Stands("unknown"));
-            }
             Standing::Missing(missing) => missing,
         };
         // The effects began and were cut short: the rows say how far they came.
