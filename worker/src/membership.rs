@@ -219,10 +219,9 @@ impl Membership {
     }
 
     async fn ask(&self, question: Question, priority: Priority) -> Fact {
-        let as_of_ms = shared::clock::now_ms();
         let Question { user, channel } = question;
-        let (answer, until_s) = match self.telegram.member(channel.into(), user, priority).await {
-            Ok(member) => (answer(member.status, member.is_member), member.until),
+        let (answer, until_s, as_of_ms) = match self.telegram.dated_member(channel.into(), user, priority).await {
+            Ok((member, asked_ms)) => (answer(member.status, member.is_member), member.until, asked_ms),
             Err(err) => {
                 tracing::warn!(
                     user.id = user.0,
@@ -230,7 +229,7 @@ impl Membership {
                     error = &err as &dyn std::error::Error,
                     "membership unknown: nobody is punished for it"
                 );
-                (no_answer(&err), None)
+                (no_answer(&err), None, shared::clock::now_ms())
             }
         };
         if let Some(verdict) = Verdict::new(answer, as_of_ms, until_s) {

@@ -201,9 +201,14 @@ impl Court<'_> {
         }
         let (facts, member) =
             tokio::join!(self.fresh(rules, user, cached), self.telegram.member(group, user, Priority::P0));
+        // The look at the group may have taken its time, and the answers have aged meanwhile.
+        let facts = self.fresh(rules, user, facts).await;
         let missing = match policy::judge(rules.settings.require, &facts) {
             Standing::Met => return Ok(Verdict::Stands("subscribed")),
             Standing::Unknown => return Ok(Verdict::Stands("unknown")),
+            Standing::Missing(_) if !policy::is_fresh(&facts, shared::clock::now_ms()) => {
+                return Ok(Verdict::Stands("unknown"));
+            }
             Standing::Missing(missing) => missing,
         };
         // The effects began and were cut short: the rows say how far they came.

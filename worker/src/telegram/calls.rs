@@ -70,6 +70,23 @@ impl Telegram {
     where
         P: Payload + Serialize + Sync,
     {
+        self.dated_call(payload, terms, read).await.map(|(result, _)| result)
+    }
+
+    /// The same, and when the request that was answered left, in milliseconds since the Unix epoch: neither the wait for its turn nor
+    /// requests that failed make an answer older.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(super) async fn dated_call<P, T>(
+        &self,
+        payload: &P,
+        terms: Terms,
+        read: fn(&Value) -> Option<T>,
+    ) -> Result<(T, i64), Error>
+    where
+        P: Payload + Serialize + Sync,
+    {
         let method = lower_camel(P::NAME);
         let body = Bytes::from(serde_json::to_vec(payload).expect("payloads are structs of plain data"));
         let latest_start = match terms {
@@ -81,13 +98,14 @@ impl Telegram {
         let mut resend_count: u32 = 0;
         loop {
             let pass = self.turn(&terms, resend_count, latest_start).await?;
-            let started = Instant::now();
+            let (started, asked_ms) = (Instant::now(), shared::clock::now_ms());
             let outcome = self.request(&method, body.clone(), &terms, resend_count, read).await;
             if let Some(pass) = pass {
                 pass.end(pace(&outcome, started.elapsed()));
             }
-            let Err(error) = outcome else {
-                return outcome;
+            let error = match outcome {
+                Ok(result) => return Ok((result, asked_ms)),
+                Err(error) => error,
             };
             let Some(wait) = self.wait_before_repeating(&terms, &error, &mut backoff) else {
                 return Err(error);

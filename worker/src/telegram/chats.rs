@@ -53,8 +53,16 @@ impl Telegram {
     /// # Errors
     /// [`Error::UserUnknown`] is no verdict. [`Error::ChatInaccessible`]: the bot is no administrator of that channel.
     pub async fn member(&self, chat: ChatId, user: UserId, priority: Priority) -> Result<Member, Error> {
+        self.dated_member(chat, user, priority).await.map(|(member, _)| member)
+    }
+
+    /// The same, and when Telegram was asked, in milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// See [`Telegram::member`].
+    pub async fn dated_member(&self, chat: ChatId, user: UserId, priority: Priority) -> Result<(Member, i64), Error> {
         let payload = payloads::GetChatMember::new(recipient(chat), user_id(user)?);
-        self.call(&payload, Terms::queued(Class::Read, chat, priority), Member::read).await
+        self.dated_call(&payload, Terms::queued(Class::Read, chat, priority), Member::read).await
     }
 
     /// The administrators of a group or channel, other bots left out.
