@@ -1,5 +1,7 @@
 //! A check that fails mutes nobody: the message stands, however Telegram says that it cannot tell.
 
+use std::time::Duration;
+
 use system_tests::standalone::{Standalone, warning};
 use telegram_sim::{
     faults::{Fault, Harm},
@@ -76,4 +78,20 @@ async fn a_press_that_cannot_be_checked_says_so_and_leaves_the_mute() -> anyhow:
     let answer = bot.press(ann, place.group, warning.id, "I have joined").await?;
     assert!(answer.text.starts_with("Thank you"), "{answer:?}");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_no_that_took_longer_than_five_seconds_mutes_nobody() -> anyhow::Result<()> {
+    let bot = Standalone::start().await?;
+    let place = bot.protected_group().await?;
+    let ann = bot.world.person_in(place.group, "Ann");
+    let slow = Fault::latency(Duration::from_millis(5_100)).on("getChatMember").in_chat(place.channel).about(ann);
+    let fault = bot.sim.fault(slow);
+    let message = bot.world.say(place.group, ann, "hello")?;
+    bot.settled(&place).await?;
+    assert!(bot.world.message(place.group, message).is_some() && bot.world.can_speak(place.group, ann));
+    bot.sim.end_fault(fault);
+    let message = bot.world.say(place.group, ann, "hello again")?;
+    bot.deleted(place.group, message).await?;
+    bot.muted(place.group, ann).await
 }
