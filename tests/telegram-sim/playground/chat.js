@@ -36,9 +36,12 @@ export function draw() {
     by("log").replaceChildren();
     return;
   }
+  const opened = shownChat !== markOf(chat);
   drawHead(chat);
   drawTopics(chat);
   drawLog(chat);
+  // On a narrow screen the list goes away when a chat opens, and the focus with it.
+  if (document.activeElement === document.body && opened) by("log").focus({ preventScroll: true });
 }
 
 function drawHead(chat) {
@@ -101,10 +104,13 @@ function inTopic(message) {
   return (message.thread ?? 0) === state.topic;
 }
 
+/** What is in the log: another chat, person or topic begins it anew. */
+const markOf = (chat) => `${chat.id} ${state.as} ${state.topic}`;
+
 function drawLog(chat) {
   const log = by("log");
-  const fresh = shownChat !== `${chat.id} ${state.as} ${state.topic}`;
-  shownChat = `${chat.id} ${state.as} ${state.topic}`;
+  const fresh = shownChat !== markOf(chat);
+  shownChat = markOf(chat);
   const stay = fresh || isAtEnd();
   const before = log.scrollHeight - log.scrollTop;
   const newest = log.lastElementChild?.dataset.key;
@@ -151,7 +157,7 @@ function lines(chat) {
       continue;
     }
     const plain = !message.service && !message.deleted_by;
-    const together = plain && previous?.from_id === message.from_id && message.date - previous.date < TOGETHER_S;
+    const together = plain && previous?.from_id === message.from_id && previous.mine === message.mine && message.date - previous.date < TOGETHER_S;
     // Writing under the same name is not always the same person: a group's admins are all the group.
     made.push({ key: message.id, album: message.album, messages: [message], withName: !together, waits: waits(message), as: state.as, may: chat.may.write.ok });
     previous = plain ? message : undefined;

@@ -51,10 +51,9 @@ function line(chat) {
   };
   const facts = chat.kind === "private" ? privateFacts(chat) : [kind(chat), count(chat.members, "member", "members")];
   const mine = state.as && MINE[chat.mine];
-  const label = [chat.title, ...facts, BOT[chat.bot], mine && `you: ${mine}`].filter(Boolean).join(", ");
   return h("li", {}, h(
     "a",
-    { href: address({ chat: chat.id }), "aria-label": label, "aria-current": open ? "page" : undefined, "data-f": `chat ${chat.id}`, on: { click } },
+    { href: address({ chat: chat.id }), "aria-current": open ? "page" : undefined, "data-f": `chat ${chat.id}`, on: { click } },
     picture(chat.title, chat.kind === "private" ? chat.bot : chat.id),
     h("span", { class: "about" },
       h("span", { class: "title" }, name(chat.title), mine && h("span", { class: `mark mine-${chat.mine}` }, mine)),
