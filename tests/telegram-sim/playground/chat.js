@@ -15,6 +15,8 @@ const TOGETHER_S = 600;
 const NEAR_PX = 120;
 
 let shownChat;
+/** Nothing takes the focus on a page that has just been opened. */
+let begun = false;
 
 export function start() {
   const log = by("log");
@@ -33,6 +35,7 @@ export function draw() {
   by("topics").hidden = !chat?.is_forum;
   if (!chat) {
     shownChat = undefined;
+    begun = true;
     by("log").replaceChildren();
     return;
   }
@@ -41,7 +44,8 @@ export function draw() {
   drawTopics(chat);
   drawLog(chat);
   // On a narrow screen the list goes away when a chat opens, and the focus with it.
-  if (document.activeElement === document.body && opened) by("log").focus({ preventScroll: true });
+  if (begun && opened && document.activeElement === document.body) by("log").focus({ preventScroll: true });
+  begun = true;
 }
 
 function drawHead(chat) {

@@ -87,8 +87,15 @@ export function initials(text) {
   return letters.join("").toUpperCase() || "?";
 }
 
+let bot;
+
+/** Whose colour is nobody else's. */
+export function setBot(id) {
+  bot = id;
+}
+
 /** A colour that is always the same for the same number; neighbours differ. */
-export const hue = (id) => `hue-${(Math.abs(id) * 3 + Math.floor(Math.abs(id) / 7)) % 7}`;
+export const hue = (id) => id === bot ? "hue-bot" : `hue-${(Math.abs(id) * 3 + Math.floor(Math.abs(id) / 7)) % 7}`;
 
 /** A round picture. */
 export function picture(text, id) {
