@@ -8,6 +8,8 @@ pub mod ids;
 pub mod ledger;
 pub mod rights;
 pub mod simulator;
+pub mod story;
+pub mod waiting;
 pub mod world;
 
 mod args;
