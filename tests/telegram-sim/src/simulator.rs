@@ -13,7 +13,7 @@ use crate::connection::{CuttableListener, Scissors};
 use crate::faults::Fault;
 use crate::floods::FloodLimits;
 use crate::hub::Hub;
-use crate::ids::UserId;
+use crate::ids::{ChatId, UserId};
 use crate::ledger::Calls;
 use crate::state::updates::Delivery;
 use crate::story::Story;
@@ -86,6 +86,12 @@ impl Simulator {
     #[must_use]
     pub fn api_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The playground's page, as this person and with this chat open.
+    #[must_use]
+    pub fn playground_url(&self, person: UserId, chat: ChatId) -> String {
+        format!("{}/playground?as={person}&chat={chat}", self.api_url())
     }
 
     #[must_use]
