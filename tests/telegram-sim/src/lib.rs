@@ -18,6 +18,7 @@ mod control;
 mod delivery;
 mod hub;
 mod methods;
+mod playground;
 mod reply;
 mod server;
 mod state;
