@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::ids::{ChatId, UserId};
 
+pub mod expectation;
+
 /// One call of the Bot API.
 #[derive(Clone, Debug, Serialize)]
 pub struct Call {
@@ -102,7 +104,8 @@ impl Calls {
     }
 
     #[must_use]
-    pub fn about(&self, user: UserId) -> Self {
+    pub fn about(&self, user: impl Into<UserId>) -> Self {
+        let user = user.into();
         self.only(|call| call.user() == Some(user))
     }
 

@@ -9,6 +9,8 @@ pub mod ledger;
 pub mod rights;
 pub mod schema;
 pub mod simulator;
+pub mod story;
+pub mod waiting;
 pub mod world;
 
 mod args;

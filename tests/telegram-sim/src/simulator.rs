@@ -13,10 +13,12 @@ use crate::connection::{CuttableListener, Scissors};
 use crate::faults::Fault;
 use crate::floods::FloodLimits;
 use crate::hub::Hub;
-use crate::ids::UserId;
+use crate::ids::{ChatId, UserId};
 use crate::ledger::Calls;
 use crate::schema::Violation;
 use crate::state::updates::Delivery;
+use crate::story::Story;
+use crate::waiting::TimedOut;
 use crate::world::World;
 use crate::{delivery, server};
 
@@ -35,15 +37,6 @@ pub enum StartError {
     Client(#[source] reqwest::Error),
 }
 
-/// A wait that came to its deadline, with what there was to see then.
-#[derive(Debug, thiserror::Error)]
-#[error("waited {waited:?} for {what}, in vain.\n{last_state}")]
-pub struct TimedOut {
-    pub waited: Duration,
-    pub what: String,
-    pub last_state: String,
-}
-
 /// A simulated Telegram with one bot. Dropping it stops it.
 ///
 /// # Panics
@@ -58,8 +51,6 @@ pub struct Simulator {
 
 /// Replies under way when it stops get this long.
 const LAST_REPLIES: Duration = Duration::from_secs(1);
-/// How many of the last calls a failed wait shows.
-const CALLS_SHOWN: usize = 40;
 
 impl Simulator {
     /// Starts listening; the Bot API is there when this returns.
@@ -103,6 +94,12 @@ impl Simulator {
         format!("http://{}", self.address)
     }
 
+    /// The playground's page, as this person and with this chat open.
+    #[must_use]
+    pub fn playground_url(&self, person: UserId, chat: ChatId) -> String {
+        format!("{}/playground?as={person}&chat={chat}", self.api_url())
+    }
+
     #[must_use]
     pub fn token(&self) -> &str {
         &self.hub.config.token
@@ -123,6 +120,12 @@ impl Simulator {
     #[must_use]
     pub fn world(&self) -> World {
         World::new(self.hub.clone())
+    }
+
+    /// The same world told as a story: people and places by their names, and waits for what should happen.
+    #[must_use]
+    pub fn story(&self) -> Story {
+        Story::in_world(self.world())
     }
 
     #[must_use]
@@ -231,30 +234,7 @@ impl Simulator {
     ///
     /// It did not come to that; the error shows the last calls.
     pub async fn wait<T>(&self, what: &str, deadline: Duration, found: impl Fn() -> Option<T>) -> Result<T, TimedOut> {
-        let mut changed = self.hub.changed.subscribe();
-        let waiting = async {
-            loop {
-                changed.mark_unchanged();
-                if let Some(found) = found() {
-                    return found;
-                }
-                // One look for many changes at once is enough.
-                tokio::time::sleep(Duration::from_millis(2)).await;
-                // What ends by its date changes nothing that would wake us, so look again now and then.
-                let _either = tokio::time::timeout(Duration::from_millis(100), changed.changed()).await;
-            }
-        };
-        match tokio::time::timeout(deadline, waiting).await {
-            Ok(found) => Ok(found),
-            Err(_) => Err(TimedOut { waited: deadline, what: what.to_owned(), last_state: self.describe() }),
-        }
-    }
-
-    /// The last calls and what is pending, for people to read.
-    fn describe(&self) -> String {
-        let calls = self.calls();
-        let shown = Calls(calls.0[calls.len().saturating_sub(CALLS_SHOWN)..].to_vec());
-        format!("{} calls, {} updates pending. The last calls:\n{shown}", calls.len(), self.pending_updates())
+        self.hub.wait(what, deadline, found).await
     }
 
     /// Stops listening and delivering, and waits until both have ended.
