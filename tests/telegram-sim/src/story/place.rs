@@ -30,6 +30,12 @@ impl Place {
         person
     }
 
+    /// Its public name now, without the `@`.
+    #[must_use]
+    pub fn username(&self) -> Option<String> {
+        self.story.world.chats().into_iter().find(|chat| chat.id == self.id)?.username
+    }
+
     #[must_use]
     pub fn owner(&self) -> Person {
         let name = self.story.world.people().into_iter().find(|person| person.id == self.owner);
