@@ -7,6 +7,7 @@ pub mod floods;
 pub mod ids;
 pub mod ledger;
 pub mod rights;
+pub mod schema;
 pub mod simulator;
 pub mod story;
 pub mod waiting;

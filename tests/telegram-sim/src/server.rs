@@ -91,7 +91,7 @@ impl Handling {
         let Some(name) = Name::from_lower(&self.name) else {
             return Err(ApiError::new(404, "Not Found: method not found"));
         };
-        methods::call(&self.hub, name, &self.args).await
+        self.hub.schema.checked(name, methods::call(&self.hub, name, &self.args).await)
     }
 
     async fn harmed(self, fault: Fault) -> Response {

@@ -15,6 +15,7 @@ use crate::floods::FloodLimits;
 use crate::hub::Hub;
 use crate::ids::{ChatId, UserId};
 use crate::ledger::Calls;
+use crate::schema::Violation;
 use crate::state::updates::Delivery;
 use crate::story::Story;
 use crate::waiting::TimedOut;
@@ -37,6 +38,11 @@ pub enum StartError {
 }
 
 /// A simulated Telegram with one bot. Dropping it stops it.
+///
+/// # Panics
+///
+/// Dropping it panics when it sent what Telegram would not send, so that no test passes on a wrong simulator: see
+/// [`Simulator::violations`].
 pub struct Simulator {
     hub: Arc<Hub>,
     address: SocketAddr,
@@ -180,6 +186,19 @@ impl Simulator {
         self.hub.floods(|floods| floods.set_limits(limits));
     }
 
+    /// Where the simulator's own replies and updates were not as the Bot API's schema says, each mistake once. Empty
+    /// unless the simulator has a fault, and when `check_schema` is off.
+    #[must_use]
+    pub fn violations(&self) -> Vec<Violation> {
+        self.hub.schema.violations()
+    }
+
+    /// Hands the violations over: dropping the simulator does not panic for them then.
+    #[must_use]
+    pub fn take_violations(&self) -> Vec<Violation> {
+        self.hub.schema.take()
+    }
+
     /// Waits until the calls look as `wanted` says, and gives what it found.
     ///
     /// # Errors
@@ -229,6 +248,11 @@ impl Simulator {
 impl Drop for Simulator {
     fn drop(&mut self) {
         self.hub.stop.cancel();
+        let violations = self.violations();
+        if !violations.is_empty() && !std::thread::panicking() {
+            let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
+            panic!("the simulator sent what Telegram would not:\n{}", list.join("\n"));
+        }
     }
 }
 
@@ -247,3 +271,6 @@ fn bot_of(token: &str) -> Option<UserId> {
     }
     id.parse().ok().filter(|id| *id > 0).map(UserId)
 }
+
+#[cfg(test)]
+mod tests;
