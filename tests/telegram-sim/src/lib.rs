@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod delivery_faults;
 pub mod faults;
 pub mod floods;
 pub mod ids;
@@ -17,5 +18,7 @@ mod delivery;
 mod hub;
 mod methods;
 mod reply;
+mod request;
+mod route;
 mod server;
 mod state;
