@@ -8,7 +8,10 @@ pub mod floods;
 pub mod ids;
 pub mod ledger;
 pub mod rights;
+pub mod schema;
 pub mod simulator;
+pub mod story;
+pub mod waiting;
 pub mod world;
 
 mod args;
@@ -17,6 +20,7 @@ mod control;
 mod delivery;
 mod hub;
 mod methods;
+mod playground;
 mod reply;
 mod request;
 mod route;

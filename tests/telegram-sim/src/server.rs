@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
+use axum::routing::{any, get};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use serde_json::value::to_raw_value;
 use serde_json::{Map, Value};
@@ -20,13 +21,20 @@ use crate::hub::{Hub, lock};
 use crate::ids::{ChatId, UserId};
 use crate::ledger::Call;
 use crate::methods::{self, Name};
+use crate::playground;
 use crate::reply::{ApiError, MethodResult, raw_response, response};
 use crate::request::{self, Unreadable};
 use crate::route::route;
 
 pub(crate) fn router(hub: Arc<Hub>) -> Router {
     let opening = RequestDecompressionLayer::new().pass_through_unaccepted(true);
-    Router::new().nest("/control", control::router()).fallback(serve).with_state(hub).layer(opening)
+    Router::new()
+        .nest("/control", control::router())
+        // A nest does not answer for its own path with a slash behind it.
+        .route("/control/", get(playground::go_there))
+        .merge(playground::router())
+        .fallback(any(serve).layer(opening))
+        .with_state(hub)
 }
 
 async fn serve(
@@ -109,7 +117,7 @@ impl Handling {
         let Some(name) = Name::from_lower(&self.name) else {
             return Err(ApiError::new(404, "Not Found: method not found"));
         };
-        methods::call(&self.hub, name, &self.args).await
+        self.hub.schema.checked(name, methods::call(&self.hub, name, &self.args).await)
     }
 
     async fn harmed(self, fault: Fault) -> Response {

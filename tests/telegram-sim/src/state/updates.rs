@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::delivery_faults::Dice;
 use crate::ids::{ChatId, UserId};
+use crate::schema::Schema;
 
 macro_rules! kinds {
     ($($variant:ident => $name:literal, $default:literal;)*) => {
@@ -115,6 +116,8 @@ pub(crate) struct Updates {
     /// `None` is the default set.
     allowed: Option<Vec<Kind>>,
     pub(crate) deliveries: VecDeque<Delivery>,
+    /// Looks at every update that is made.
+    pub(crate) schema: Schema,
 }
 
 impl Updates {
@@ -130,6 +133,7 @@ impl Updates {
             chat_members: 0,
             allowed: None,
             deliveries: VecDeque::new(),
+            schema: Schema::default(),
         }
     }
 
@@ -174,7 +178,9 @@ impl Updates {
             self.clear();
             self.next_id = random_id(&mut self.rng);
         }
-        let body = json!({ "update_id": self.next_id, kind.name(): object }).to_string();
+        let update = json!({ "update_id": self.next_id, kind.name(): object });
+        self.schema.check_update(&update);
+        let body = update.to_string();
         if body.len() > MAX_UPDATE_BYTES || self.bytes + body.len() > CAPACITY_BYTES {
             return false;
         }
