@@ -1,4 +1,4 @@
-//! Which method a request names, and the one table from names to what they do.
+//! The methods there are, and the one table from their names to what they do.
 
 use crate::args::Args;
 use crate::floods::Cost;
@@ -18,7 +18,7 @@ mod moderation;
 mod permissions;
 mod sending;
 pub(crate) mod updates;
-mod webhook;
+pub(crate) mod webhook;
 
 macro_rules! methods {
     ($($variant:ident => $name:literal,)*) => {
@@ -38,6 +38,7 @@ methods! {
     SetWebhook => "setWebhook",
     DeleteWebhook => "deleteWebhook",
     GetWebhookInfo => "getWebhookInfo",
+    LogOut => "logOut",
     GetChat => "getChat",
     GetChatMember => "getChatMember",
     GetChatAdministrators => "getChatAdministrators",
@@ -73,40 +74,17 @@ impl Name {
     }
 }
 
-/// The lower-cased method of a path, once its token is the bot's.
-pub(crate) fn route(path: &str, token: &str) -> Result<String, ApiError> {
-    let not_found = || ApiError::new(404, "Not Found");
-    let rest = path.strip_prefix("/bot").ok_or_else(not_found)?;
-    let (given, method) = rest.split_once('/').ok_or_else(not_found)?;
-    // Tokens come percent-encoded from some clients.
-    let given = given.replace("%3A", ":").replace("%3a", ":");
-    check_token(&given, token)?;
-    let method = method.strip_prefix("test/").unwrap_or(method);
-    Ok(method.trim_end_matches('/').to_lowercase())
-}
-
-fn check_token(given: &str, token: &str) -> Result<(), ApiError> {
-    if given.starts_with('0') || given.len() > 80 || !given.contains(':') {
-        return Err(ApiError::new(401, "Unauthorized: invalid token specified"));
-    }
-    let is_number = given.split(':').next().is_some_and(|id| id.parse::<i64>().is_ok());
-    if !is_number {
-        return Err(ApiError::new(421, "Misdirected Request: unallowed token specified"));
-    }
-    if given != token {
-        return Err(ApiError::new(401, "Unauthorized"));
-    }
-    Ok(())
-}
-
 /// Runs a method. Only the two that wait are async inside.
 pub(crate) async fn call(hub: &Hub, name: Name, args: &Args) -> MethodResult {
+    if hub.read(|state| state.logged_out) {
+        return Err(ApiError::new(400, "Logged out"));
+    }
     let cost = match name {
         Name::SendMessage | Name::EditMessageText | Name::EditMessageReplyMarkup => {
             hub.read(|state| access::chat_id(state, args.text("chat_id"))).ok().map(Cost::Send)
         }
         Name::GetChatMember => Some(Cost::Read),
-        Name::SetWebhook if args.has("url") => Some(Cost::Webhook),
+        Name::SetWebhook if !args.text("url").trim().is_empty() => Some(Cost::Webhook),
         _ => None,
     };
     if let Some(cost) = cost {
@@ -116,6 +94,7 @@ pub(crate) async fn call(hub: &Hub, name: Name, args: &Args) -> MethodResult {
         Name::GetUpdates => updates::get_updates(hub, args).await,
         Name::SetWebhook => webhook::set(hub, args).await,
         Name::DeleteWebhook => webhook::delete(hub, args),
+        Name::LogOut => hub.change(webhook::log_out),
         Name::GetWebhookInfo => hub.change(webhook::info),
         Name::GetMe => hub.read(chats::get_me),
         Name::GetChat => hub.change(|state| chats::get_chat(state, args)),
@@ -141,30 +120,5 @@ pub(crate) async fn call(hub: &Hub, name: Name, args: &Args) -> MethodResult {
         Name::SetMyCommands => hub.change(|state| commands::set(state, args)),
         Name::GetMyCommands => hub.read(|state| commands::get(state, args)),
         Name::DeleteMyCommands => hub.change(|state| commands::delete(state, args)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_and_tokens_are_checked_as_telegram_does() {
-        const TOKEN: &str = "123456:TEST-token-for-the-simulator-only";
-        let cases = [
-            (format!("/bot{TOKEN}/GetMe"), Ok("getme".to_owned())),
-            (format!("/bot{TOKEN}/test/getMe"), Ok("getme".to_owned())),
-            (format!("/bot{TOKEN}/"), Ok(String::new())),
-            (format!("/bot{TOKEN}"), Err((404, "Not Found"))),
-            ("/elsewhere".to_owned(), Err((404, "Not Found"))),
-            ("/bot123456:TEST-token-of-somebody-else/getMe".to_owned(), Err((401, "Unauthorized"))),
-            ("/bot0123:abc/getMe".to_owned(), Err((401, "Unauthorized: invalid token specified"))),
-            ("/botabc/getMe".to_owned(), Err((401, "Unauthorized: invalid token specified"))),
-            ("/botabc:def/getMe".to_owned(), Err((421, "Misdirected Request: unallowed token specified"))),
-        ];
-        for (path, expected) in cases {
-            let routed = route(&path, TOKEN).map_err(|error| (error.code, error.description));
-            assert_eq!(routed, expected.map_err(|(code, text)| (code, text.to_owned())), "{path}");
-        }
     }
 }

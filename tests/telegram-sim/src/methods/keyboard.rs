@@ -110,7 +110,7 @@ mod tests {
             (json!({ "text": " ", "callback_data": "x" }), Some("inline keyboard button text must be non-empty")),
         ] {
             let markup = json!({ "reply_markup": { "inline_keyboard": [[button], []] } }).to_string();
-            let read = read(&Args::merge(None, "application/json", markup.as_bytes()));
+            let read = read(&Args::from_json(markup.as_bytes()));
             match error {
                 None => {
                     let rows =
