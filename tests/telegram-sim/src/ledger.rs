@@ -182,6 +182,11 @@ impl Log {
         self.last_number
     }
 
+    /// The number of the oldest call that is still kept, or of the next one.
+    pub(crate) fn first_number(&self) -> u64 {
+        self.calls.front().map_or(self.last_number + 1, |call| call.number)
+    }
+
     pub(crate) fn after(&self, number: u64) -> Calls {
         // Numbers have no gaps, so the first wanted one is where arithmetic says.
         let first = self.calls.front().map_or(0, |call| call.number);

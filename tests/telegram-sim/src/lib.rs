@@ -19,6 +19,7 @@ mod control;
 mod delivery;
 mod hub;
 mod methods;
+mod playground;
 mod reply;
 mod server;
 mod state;

@@ -78,6 +78,7 @@ async fn asked_to_stop() -> std::io::Result<()> {
 
 #[expect(clippy::print_stdout, reason = "where it listens is what the program has to say")]
 fn announce(simulator: &Simulator) {
+    println!("Playground: {}/playground", simulator.api_url());
     println!("Bot API: {}", simulator.api_url());
     println!("Control: {}/control", simulator.api_url());
 }

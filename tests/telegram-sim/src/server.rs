@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
+use axum::routing::get;
 use http::{Method, StatusCode, header};
 use serde_json::value::to_raw_value;
 use serde_json::{Map, Value};
@@ -19,10 +20,17 @@ use crate::hub::Hub;
 use crate::ids::{ChatId, UserId};
 use crate::ledger::Call;
 use crate::methods::{self, Name};
+use crate::playground;
 use crate::reply::{ApiError, MethodResult, raw_response, response};
 
 pub(crate) fn router(hub: Arc<Hub>) -> Router {
-    Router::new().nest("/control", control::router()).fallback(serve).with_state(hub)
+    Router::new()
+        .nest("/control", control::router())
+        // A nest does not answer for its own path with a slash behind it.
+        .route("/control/", get(playground::go_there))
+        .merge(playground::router())
+        .fallback(serve)
+        .with_state(hub)
 }
 
 async fn serve(
