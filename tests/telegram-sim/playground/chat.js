@@ -48,8 +48,8 @@ function drawHead(chat) {
     : [kind(chat), count(chat.members, "member", "members"), { admin: "bot is admin", member: "bot is member", absent: "bot is not here" }[chat.bot]].join(", ");
   fill(by("chat-head"), [chat.id, chat.title, chat.username, facts, chat.may, chat.requests.length, state.as, state.showDeleted, chat.linked], () => [
     h("button", { type: "button", class: "back", "aria-label": "Back to the chats", "data-f": "back", on: { click: () => go({ chat: null }) } }, "‹"),
-    picture(chat.title, chat.id),
-    h("div", { class: "about" }, h("h1", {}, name(chat.title)), h("p", {}, chat.username && h("bdi", {}, `@${chat.username} `), facts)),
+    picture(chat.title, isPrivate ? state.view.bot.id : chat.id),
+    h("div", { class: "about" }, h("h1", {}, name(chat.title)), h("p", {}, chat.username && [h("bdi", {}, `@${chat.username}`), ", "], facts)),
     chat.may.members && !isPrivate && h("button", { type: "button", "data-f": "members", on: { click: showMembers } },
       "Members", chat.requests.length > 0 && h("span", { class: "badge", "aria-label": count(chat.requests.length, "request", "requests") }, String(chat.requests.length))),
     h("button", { type: "button", "aria-label": "Chat menu", "aria-haspopup": "menu", "data-f": "menu", on: { click: openMenu } }, "⋯"),

@@ -12,6 +12,8 @@ mod membership;
 mod messages;
 #[path = "it/place.rs"]
 mod place;
+#[path = "it/playground.rs"]
+mod playground;
 #[path = "it/polling.rs"]
 mod polling;
 #[path = "it/presses.rs"]
