@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -45,15 +44,15 @@ impl Listener for CuttableListener {
     }
 }
 
-impl Connected<IncomingStream<'_, CuttableListener>> for Scissors {
-    fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> Self {
-        stream.io().scissors.clone()
-    }
-}
-
 pub(crate) struct CuttableStream {
     stream: TcpStream,
     scissors: Scissors,
+}
+
+impl CuttableStream {
+    pub(crate) fn scissors(&self) -> Scissors {
+        self.scissors.clone()
+    }
 }
 
 impl AsyncRead for CuttableStream {

@@ -14,6 +14,8 @@ mod args;
 mod connection;
 mod control;
 mod delivery;
+mod handling;
+mod handshake;
 mod hub;
 mod methods;
 mod reply;

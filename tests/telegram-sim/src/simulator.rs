@@ -12,6 +12,7 @@ use crate::config::SimConfig;
 use crate::connection::{CuttableListener, Scissors};
 use crate::faults::Fault;
 use crate::floods::FloodLimits;
+use crate::handshake::SlowListener;
 use crate::hub::Hub;
 use crate::ids::UserId;
 use crate::ledger::Calls;
@@ -51,7 +52,7 @@ pub struct Simulator {
 }
 
 /// Replies under way when it stops get this long.
-const LAST_REPLIES: Duration = Duration::from_secs(1);
+pub(crate) const LAST_REPLIES: Duration = Duration::from_secs(1);
 /// How many of the last calls a failed wait shows.
 const CALLS_SHOWN: usize = 40;
 
@@ -71,9 +72,9 @@ impl Simulator {
         let hub = Arc::new(Hub::new(config, bot));
         let service = server::router(hub.clone()).into_make_service_with_connect_info::<Scissors>();
         let stop = hub.stop.clone();
+        let listener = SlowListener { inner: CuttableListener(listener), hub: hub.clone() };
         hub.tasks.spawn(async move {
-            let serving =
-                axum::serve(CuttableListener(listener), service).with_graceful_shutdown(stop.clone().cancelled_owned());
+            let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
             let cut_off = async {
                 stop.cancelled().await;
                 tokio::time::sleep(LAST_REPLIES).await;
@@ -140,6 +141,12 @@ impl Simulator {
     #[must_use]
     pub fn last_call(&self) -> u64 {
         self.hub.log(|log| log.last_number())
+    }
+
+    /// How many calls have come and have no reply yet.
+    #[must_use]
+    pub fn calls_under_way(&self) -> usize {
+        self.hub.floods(|floods| floods.active)
     }
 
     /// Forgets the calls so far.
