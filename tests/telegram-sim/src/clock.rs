@@ -31,6 +31,11 @@ impl Clock {
         self.started_unix_ms + millis(self.started.elapsed()) + *self.advanced_ms.borrow()
     }
 
+    /// When this world began, in real milliseconds since 1970: tells one run from the next.
+    pub(crate) fn started_ms(&self) -> i64 {
+        self.started_unix_ms
+    }
+
     /// Seconds since 1970, as dates in the Bot API are.
     #[must_use]
     pub fn now(&self) -> i64 {

@@ -42,6 +42,8 @@ pub struct SimConfig {
     pub quiet_leaves_from: usize,
     /// The oldest ledger entries go when there are more than this.
     pub ledger_capacity: usize,
+    /// Hold every result and update against the Bot API's schema; see [`crate::simulator::Simulator::violations`].
+    pub check_schema: bool,
 }
 
 /// How the server remembers members of chats where the bot is an administrator, instead of asking Telegram each time.
@@ -81,6 +83,7 @@ impl Default for SimConfig {
             quiet_joins_from: 10_000,
             quiet_leaves_from: 50,
             ledger_capacity: 500_000,
+            check_schema: true,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The control API: the world's handle over HTTP, for the program and for other languages.
 //!
 //! `POST /control/acts` takes one act as JSON (`{"act": "say", "chat": -100…, "user": 10000001, "text": "hello"}`);
-//! the `GET`s show what there is. A refused act is a 409 with the reason.
+//! the `GET`s show what there is, `events` as it happens. A refused act is a 409 with the reason.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,16 +20,26 @@ use crate::faults::Fault;
 use crate::floods::FloodLimits;
 use crate::hub::Hub;
 use crate::ids::{ChatId, UserId};
+use crate::playground;
 use crate::reply::json_response;
 use crate::world::World;
 
 mod acts;
+mod events;
+mod example;
+mod links;
+mod view;
 
 type Control = State<Arc<Hub>>;
 
 pub(crate) fn router() -> Router<Arc<Hub>> {
     Router::new()
+        .route("/", get(playground::go_there))
         .route("/acts", post(act))
+        .route("/tries", post(try_act))
+        .route("/view", get(view::view))
+        .route("/links", get(links::resolve))
+        .route("/events", get(events::events))
         .route("/chats", get(chats))
         .route("/chats/{chat}/messages", get(messages))
         .route("/chats/{chat}/members", get(members))
@@ -38,6 +48,7 @@ pub(crate) fn router() -> Router<Arc<Hub>> {
         .route("/calls", get(calls).delete(clear_calls))
         .route("/deliveries", get(deliveries))
         .route("/faults", get(faults).post(add_fault).delete(end_faults))
+        .route("/faults/{fault}", delete(end_fault))
         .route("/floods", post(set_floods))
         .route("/clock", get(clock).post(advance))
 }
@@ -62,6 +73,18 @@ async fn act(State(hub): Control, body: Bytes) -> Response {
     match act.run(&World::new(hub)).await {
         Ok(result) => shown(&result),
         Err(reason) => json_response(StatusCode::CONFLICT, &json!({ "error": reason })),
+    }
+}
+
+/// The same for a page, to which a refusal is no error: browsers log every other status than 200 as one.
+async fn try_act(State(hub): Control, body: Bytes) -> Response {
+    let act: Act = match read(&body) {
+        Ok(act) => act,
+        Err(response) => return *response,
+    };
+    match act.run(&World::new(hub)).await {
+        Ok(result) => shown(&json!({ "done": result })),
+        Err(reason) => shown(&json!({ "refused": reason })),
     }
 }
 
@@ -108,6 +131,7 @@ async fn calls(State(hub): Control, Query(query): Query<CallsQuery>) -> Response
 
 async fn clear_calls(State(hub): Control) -> Response {
     hub.log(crate::ledger::Log::clear);
+    hub.wake();
     shown(&true)
 }
 
@@ -122,13 +146,24 @@ async fn faults(State(hub): Control) -> Response {
 
 async fn add_fault(State(hub): Control, body: Bytes) -> Response {
     match read::<Fault>(&body) {
-        Ok(fault) => shown(&hub.faults(|plan, _| plan.add(fault))),
+        Ok(fault) => {
+            let number = hub.faults(|plan, _| plan.add(fault));
+            hub.wake();
+            shown(&number)
+        }
         Err(response) => *response,
     }
 }
 
 async fn end_faults(State(hub): Control) -> Response {
     hub.faults(|plan, _| plan.clear());
+    hub.wake();
+    shown(&true)
+}
+
+async fn end_fault(State(hub): Control, Path(fault): Path<u64>) -> Response {
+    hub.faults(|plan, _| plan.remove(fault));
+    hub.wake();
     shown(&true)
 }
 

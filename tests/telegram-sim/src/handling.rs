@@ -77,7 +77,7 @@ impl Handling {
         let Some(name) = Name::from_lower(&self.name) else {
             return Err(ApiError::new(404, "Not Found: method not found"));
         };
-        methods::call(core, name, &self.args).await
+        self.hub.schema.checked(name, methods::call(core, name, &self.args).await)
     }
 
     /// What happens in the world at the same time as the call.

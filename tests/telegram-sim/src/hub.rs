@@ -14,11 +14,13 @@ use crate::floods::windows::Floods;
 use crate::ids::UserId;
 use crate::ledger::Log;
 use crate::methods::updates::Poll;
+use crate::schema::Schema;
 use crate::state::State;
 
 pub(crate) struct Hub {
     pub(crate) clock: Clock,
     pub(crate) config: SimConfig,
+    pub(crate) schema: Schema,
     state: Mutex<State>,
     log: Mutex<Log>,
     faults: Mutex<(Plan, StdRng)>,
@@ -39,8 +41,11 @@ impl Hub {
     pub(crate) fn new(config: SimConfig, bot: UserId) -> Self {
         use rand::SeedableRng;
         let clock = Clock::new();
+        let schema = Schema::new(config.check_schema);
+        let mut state = State::new(clock.clone(), config.clone(), bot);
+        state.updates.schema = schema.clone();
         Self {
-            state: Mutex::new(State::new(clock.clone(), config.clone(), bot)),
+            state: Mutex::new(state),
             log: Mutex::new(Log::new(config.ledger_capacity)),
             faults: Mutex::new((Plan::default(), StdRng::seed_from_u64(config.seed))),
             floods: Mutex::new(Floods::new(config.floods.clone())),
@@ -50,6 +55,7 @@ impl Hub {
             stop: CancellationToken::new(),
             clock,
             config,
+            schema,
         }
     }
 

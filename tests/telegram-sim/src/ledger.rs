@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::ids::{ChatId, UserId};
 
+pub mod expectation;
+
 /// One call of the Bot API.
 #[derive(Clone, Debug, Serialize)]
 pub struct Call {
@@ -105,7 +107,8 @@ impl Calls {
     }
 
     #[must_use]
-    pub fn about(&self, user: UserId) -> Self {
+    pub fn about(&self, user: impl Into<UserId>) -> Self {
+        let user = user.into();
         self.only(|call| call.user() == Some(user))
     }
 
@@ -180,6 +183,11 @@ impl Log {
 
     pub(crate) fn last_number(&self) -> u64 {
         self.last_number
+    }
+
+    /// The number of the oldest call that is still kept, or of the next one.
+    pub(crate) fn first_number(&self) -> u64 {
+        self.calls.front().map_or(self.last_number + 1, |call| call.number)
     }
 
     pub(crate) fn after(&self, number: u64) -> Calls {

@@ -7,7 +7,10 @@ pub mod floods;
 pub mod ids;
 pub mod ledger;
 pub mod rights;
+pub mod schema;
 pub mod simulator;
+pub mod story;
+pub mod waiting;
 pub mod world;
 
 mod args;
@@ -18,6 +21,7 @@ mod handling;
 mod handshake;
 mod hub;
 mod methods;
+mod playground;
 mod reply;
 mod server;
 mod state;

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
+use axum::routing::get;
 use http::{Method, StatusCode, header};
 
 use crate::args::{Args, MAX_BYTES};
@@ -14,10 +15,17 @@ use crate::control;
 use crate::handling;
 use crate::hub::Hub;
 use crate::methods;
+use crate::playground;
 use crate::reply::{raw_response, response};
 
 pub(crate) fn router(hub: Arc<Hub>) -> Router {
-    Router::new().nest("/control", control::router()).fallback(serve).with_state(hub)
+    Router::new()
+        .nest("/control", control::router())
+        // A nest does not answer for its own path with a slash behind it.
+        .route("/control/", get(playground::go_there))
+        .merge(playground::router())
+        .fallback(serve)
+        .with_state(hub)
 }
 
 async fn serve(

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::control::example;
 use crate::ids::{ChatId, MessageId, UserId};
 use crate::rights::{AdminRights, Permissions};
 use crate::world::talking::Saying;
@@ -71,6 +72,10 @@ pub(super) enum Act {
         user: UserId,
         link: Option<String>,
     },
+    Decline {
+        chat: ChatId,
+        user: UserId,
+    },
     Approve {
         chat: ChatId,
         user: UserId,
@@ -106,6 +111,11 @@ pub(super) enum Act {
     },
     Forward {
         chat: ChatId,
+        user: UserId,
+        from: ChatId,
+        message: MessageId,
+    },
+    ForwardToBot {
         user: UserId,
         from: ChatId,
         message: MessageId,
@@ -190,6 +200,8 @@ pub(super) enum Act {
     Upgrade {
         chat: ChatId,
     },
+    /// People, a group and a channel to begin with.
+    Example,
 }
 
 impl Act {
@@ -233,6 +245,7 @@ impl Act {
                 json!(world.request_to_join(chat, user, link.as_deref())?)
             }
             Self::Approve { chat, user } => json!(world.approve(chat, user)?),
+            Self::Decline { chat, user } => json!(world.decline(chat, user)?),
             Self::Leave { chat, user } => json!(world.leave(chat, user)?),
             Self::Say { chat, user, text, topic, reply_to } => {
                 json!(world.say_there(chat, user, &text, Saying { topic, reply_to })?)
@@ -245,6 +258,7 @@ impl Act {
             }
             Self::Album { chat, user, photos, caption } => json!(world.album(chat, user, photos, &caption)?),
             Self::Forward { chat, user, from, message } => json!(world.forward(chat, user, from, message)?),
+            Self::ForwardToBot { user, from, message } => json!(world.forward_to_bot(user, from, message)?),
             Self::Edit { chat, user, message, text } => json!(world.edit(chat, user, message, &text)?),
             Self::Delete { chat, user, message } => json!(world.delete(chat, user, message)?),
             Self::Direct { user, text } => json!(world.direct(user, &text)?),
@@ -267,6 +281,7 @@ impl Act {
             Self::SetPermissions { chat, by, permissions } => json!(world.set_permissions(chat, by, permissions)?),
             Self::SetJoinByRequest { chat, on } => json!(world.set_join_by_request(chat, on)),
             Self::Upgrade { chat } => json!(world.upgrade(chat)?),
+            Self::Example => json!(example::make(world)),
         };
         Ok(Started::Done(done))
     }

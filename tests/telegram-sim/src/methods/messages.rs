@@ -84,7 +84,7 @@ pub(super) fn delete_one(state: &mut State, args: &Args) -> MethodResult {
         return Err(ApiError::bad_request("message to delete not found"));
     };
     check_deletable(state, chat, id, message)?;
-    state.delete(chat_id, id);
+    state.delete(chat_id, id, state.bot);
     Ok(Answer::yes())
 }
 
@@ -114,7 +114,7 @@ pub(super) fn delete_many(state: &mut State, args: &Args) -> MethodResult {
         }
     }
     for id in ids {
-        state.delete(chat_id, id);
+        state.delete(chat_id, id, state.bot);
     }
     Ok(Answer::yes())
 }

@@ -1,6 +1,6 @@
 //! A chat with its members, messages, links and requests.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::ids::{ChatId, MessageId, UserId};
 use crate::rights::{AdminRights, Permissions};
@@ -44,6 +44,13 @@ pub(crate) struct JoinRequest {
     pub(crate) link: Option<String>,
 }
 
+/// A message that was taken away, for people who watch; to the bot it never was.
+pub(crate) struct Gone {
+    pub(crate) id: MessageId,
+    pub(crate) message: Message,
+    pub(crate) by: UserId,
+}
+
 pub(crate) struct Chat {
     pub(crate) kind: ChatKind,
     pub(crate) title: String,
@@ -59,8 +66,12 @@ pub(crate) struct Chat {
     pub(crate) permissions: Permissions,
     /// Who is or was here with a status worth keeping; somebody absent has left.
     pub(crate) members: HashMap<UserId, Status>,
+    /// Who restricted or banned somebody last, so that they can be told.
+    pub(crate) sanctioned_by: HashMap<UserId, UserId>,
     pub(crate) present: usize,
     pub(crate) messages: BTreeMap<MessageId, Message>,
+    /// The last few that were deleted, oldest first.
+    pub(crate) gone: VecDeque<Gone>,
     pub(crate) next_message: i64,
     pub(crate) links: Vec<InviteLink>,
     pub(crate) join_requests: BTreeMap<UserId, JoinRequest>,
@@ -74,6 +85,8 @@ pub(crate) struct Chat {
 
 /// Older messages of a chat are forgotten above this number, so that a long load run stays small.
 const HISTORY: usize = 20_000;
+/// A screenful of traces is all that a person looks at.
+const TRACES: usize = 30;
 
 impl Chat {
     pub(crate) fn new(kind: ChatKind, title: &str) -> Self {
@@ -89,8 +102,10 @@ impl Chat {
             has_hidden_members: false,
             permissions: Permissions::new_group(),
             members: HashMap::new(),
+            sanctioned_by: HashMap::new(),
             present: 0,
             messages: BTreeMap::new(),
+            gone: VecDeque::new(),
             next_message: 1,
             links: Vec::new(),
             join_requests: BTreeMap::new(),
@@ -162,6 +177,18 @@ impl Chat {
             self.messages.pop_first();
         }
         id
+    }
+
+    /// Takes the message away and keeps its trace; false if there is none.
+    pub(crate) fn remove(&mut self, id: MessageId, by: UserId) -> bool {
+        let Some(message) = self.messages.remove(&id) else {
+            return false;
+        };
+        if self.gone.len() >= TRACES {
+            self.gone.pop_front();
+        }
+        self.gone.push_back(Gone { id, message, by });
+        true
     }
 
     pub(crate) fn link(&self, url: &str) -> Option<&InviteLink> {

@@ -51,6 +51,14 @@ impl State {
             return false;
         }
         chat.set_status(user, new.clone(), now);
+        if matches!(new, Status::Restricted { .. } | Status::Banned { .. }) {
+            // Leaving and coming back keep a restriction, and whose it is.
+            if actor != user {
+                chat.sanctioned_by.insert(user, actor);
+            }
+        } else {
+            chat.sanctioned_by.remove(&user);
+        }
         if user == self.bot {
             self.bot_changed(chat_id, &old, &new);
         } else {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::ids::{ChatId, MessageId};
+use crate::ids::{ChatId, MessageId, UserId};
 use crate::state::State;
 use crate::state::chat::ChatKind;
 use crate::state::entities;
@@ -108,7 +108,7 @@ impl State {
     }
 
     /// Takes the message away; false if there is none.
-    pub(crate) fn delete(&mut self, chat_id: ChatId, id: MessageId) -> bool {
-        self.chats.get_mut(&chat_id).is_some_and(|chat| chat.messages.remove(&id).is_some())
+    pub(crate) fn delete(&mut self, chat_id: ChatId, id: MessageId, by: UserId) -> bool {
+        self.chats.get_mut(&chat_id).is_some_and(|chat| chat.remove(id, by))
     }
 }

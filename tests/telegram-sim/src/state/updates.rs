@@ -7,6 +7,7 @@ use rand::Rng;
 use serde_json::{Value, json};
 
 use crate::ids::{ChatId, UserId};
+use crate::schema::Schema;
 
 macro_rules! kinds {
     ($($variant:ident => $name:literal, $default:literal;)*) => {
@@ -104,6 +105,8 @@ pub(crate) struct Updates {
     /// `None` is the default set.
     allowed: Option<Vec<Kind>>,
     pub(crate) deliveries: VecDeque<Delivery>,
+    /// Looks at every update that is made.
+    pub(crate) schema: Schema,
 }
 
 impl Updates {
@@ -113,6 +116,7 @@ impl Updates {
             next_id: rng.random_range(2_000_002..(1 << 30)),
             allowed: None,
             deliveries: VecDeque::new(),
+            schema: Schema::default(),
         }
     }
 
@@ -153,7 +157,9 @@ impl Updates {
         if self.queue.len() >= CAPACITY {
             return false;
         }
-        let body = json!({ "update_id": self.next_id, kind.name(): object }).to_string();
+        let update = json!({ "update_id": self.next_id, kind.name(): object });
+        self.schema.check_update(&update);
+        let body = update.to_string();
         if body.len() > MAX_UPDATE_BYTES {
             return false;
         }

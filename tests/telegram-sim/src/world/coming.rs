@@ -105,6 +105,19 @@ impl World {
         })
     }
 
+    /// The owner does not let somebody in who asked.
+    ///
+    /// # Errors
+    ///
+    /// They did not ask.
+    pub fn decline(&self, chat: ChatId, user: UserId) -> Act<()> {
+        self.act(|state| {
+            chat_of(state, chat)?;
+            let asked = state.chats.get_mut(&chat).and_then(|chat| chat.join_requests.remove(&user));
+            asked.map(drop).ok_or_else(|| Refused::because("they did not ask"))
+        })
+    }
+
     /// Turns a basic group into a supergroup: everybody and everything the bot is moves there. Gives the new id.
     ///
     /// # Errors

@@ -197,7 +197,7 @@ impl World {
     }
 }
 
-fn seen(state: &State, chat: ChatId, id: MessageId, message: &Message) -> Seen {
+pub(crate) fn seen(state: &State, chat: ChatId, id: MessageId, message: &Message) -> Seen {
     let object = state.message_json(chat, id, message);
     let shown_sender = if object["sender_chat"].is_object() { &object["sender_chat"] } else { &object["from"] };
     let name = |field: &str| shown_sender[field].as_str().unwrap_or_default();

@@ -1,0 +1,93 @@
+// Builds and updates the page. Text goes in as text only: nothing that people or bots write is ever parsed.
+
+/** An element. `props` are attributes; `on` holds listeners; children are elements, strings, or nothing. */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name === "on") {
+      for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
+    } else if (value === true) {
+      element.setAttribute(name, "");
+    } else {
+      element.setAttribute(name, String(value));
+    }
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== undefined && child !== null && child !== false));
+  return element;
+}
+
+/** A name of somebody or something, kept apart from the words around it whatever script it is in. */
+export function name(text, props = {}) {
+  return h("bdi", props, text || "(no name)");
+}
+
+export const by = (id) => document.getElementById(id);
+
+const signatures = new WeakMap();
+
+/** Puts `fresh` in the place of `old`, and the focus where it was. */
+function swap(old, fresh) {
+  const focused = old.contains(document.activeElement) ? document.activeElement.closest("[data-f]")?.dataset.f : undefined;
+  old.replaceWith(fresh);
+  if (focused !== undefined) refocus(fresh, focused);
+}
+
+function refocus(within, mark) {
+  const places = [within, ...within.querySelectorAll("[data-f]")];
+  places.find((place) => place.dataset.f === mark)?.focus({ preventScroll: true });
+}
+
+/** Makes the children of `parent` those of `items`: what stays the same stays the same element. */
+export function sync(parent, items, { key, signature = JSON.stringify, build }) {
+  const wanted = new Map(items.map((item) => [String(key(item)), item]));
+  const there = new Map();
+  for (const child of [...parent.children]) {
+    if (wanted.has(child.dataset.key)) there.set(child.dataset.key, child);
+    else child.remove();
+  }
+  let place = parent.firstElementChild;
+  for (const [id, item] of wanted) {
+    const sign = signature(item);
+    let element = there.get(id);
+    if (!element || signatures.get(element) !== sign) {
+      const fresh = build(item);
+      fresh.dataset.key = id;
+      signatures.set(fresh, sign);
+      if (element) {
+        const isPlace = element === place;
+        swap(element, fresh);
+        if (isPlace) place = fresh;
+      }
+      element = fresh;
+    }
+    if (element === place) place = place.nextElementSibling;
+    else parent.insertBefore(element, place);
+  }
+}
+
+/** Fills `parent` anew if what it shows is different from last time. */
+export function fill(parent, shown, build) {
+  const sign = JSON.stringify(shown);
+  if (signatures.get(parent) === sign) return;
+  signatures.set(parent, sign);
+  const focused = parent.contains(document.activeElement) ? document.activeElement.closest("[data-f]")?.dataset.f : undefined;
+  parent.replaceChildren(...[build()].flat(Infinity).filter(Boolean));
+  if (focused !== undefined) refocus(parent, focused);
+}
+
+/** Forgets what was filled in, so that the next time builds it anew. */
+export function forget(parent) {
+  signatures.delete(parent);
+}
+
+/** The letters on somebody's picture. */
+export function initials(text) {
+  const letters = text.trim().split(/\s+/u).slice(0, 2).map((word) => [...word][0] ?? "");
+  return letters.join("").toUpperCase() || "?";
+}
+
+/** A round picture: a colour that is always the same for the same number. */
+export function picture(text, id) {
+  return h("span", { class: `picture hue-${Math.abs(id) % 7}`, "aria-hidden": "true" }, initials(text));
+}

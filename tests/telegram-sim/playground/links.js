@@ -1,0 +1,34 @@
+// Following links and mentions: within this world if they lead there.
+
+import { resolve } from "./api.js";
+import { toast } from "./dialogs.js";
+import { act, go, state } from "./state.js";
+
+export async function follow(url) {
+  const web = webAddress(url);
+  // Before any waiting, or the browser takes the new window for an unwanted one.
+  if (web && !/(^|\.)(t|telegram)\.me$/u.test(web.hostname)) {
+    window.open(web.href, "_blank", "noopener,noreferrer");
+    return;
+  }
+  const target = await resolve(url).catch(() => "nothing");
+  if (target.chat) return go({ chat: target.chat.id, invite: target.chat.invite ?? undefined });
+  if (target.bot) return openBot(target.bot.start);
+  if (target.person) return toast("That is a person of this world.");
+  toast("That link leads nowhere in this world.");
+}
+
+function webAddress(url) {
+  try {
+    const parsed = new URL(url);
+    return parsed.protocol === "https:" || parsed.protocol === "http:" ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function openBot(start) {
+  if (!state.as) return toast("Choose who you are first.");
+  await go({ chat: state.as });
+  if (start) await act({ act: "direct", user: state.as, text: `/start ${start}` });
+}

@@ -1,0 +1,35 @@
+// What happens, as it happens. A hidden window lets go of its connection: a browser gives one server only six.
+
+import { by } from "./dom.js";
+
+/** Calls back with each call and each change, without a gap: after a cut it goes on from the last id it had. */
+export function listen({ onCall, onWorld }) {
+  let source;
+  let last = "";
+
+  function open() {
+    const after = last ? `?${new URLSearchParams({ after: last })}` : "";
+    source = new EventSource(`/control/events${after}`);
+    source.addEventListener("open", () => tell(""));
+    source.addEventListener("error", () => tell("Reconnecting…"));
+    source.addEventListener("call", (event) => {
+      last = event.lastEventId;
+      onCall(JSON.parse(event.data));
+    });
+    source.addEventListener("world", (event) => onWorld(JSON.parse(event.data)));
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    source?.close();
+    source = undefined;
+    if (!document.hidden) open();
+  });
+  // A page that is left must not keep its connection until it is thrown away.
+  window.addEventListener("pagehide", () => source?.close());
+  window.addEventListener("pageshow", (event) => event.persisted && open());
+  open();
+}
+
+function tell(text) {
+  by("link").textContent = text;
+}
