@@ -23,10 +23,12 @@
 
 pub mod place;
 pub mod split;
+pub mod stage;
 pub mod standalone;
 
 pub mod process;
 pub mod services;
+pub mod tools;
 
 pub mod wait;
 

@@ -7,5 +7,5 @@ pub mod nats;
 pub mod postgres;
 pub mod redis;
 
-mod find;
+pub(crate) mod find;
 mod server;

@@ -40,7 +40,15 @@ impl Standalone {
     /// # Errors
     /// gmbot is not built, ends, or is not ready in time.
     pub async fn start() -> anyhow::Result<Self> {
-        let mut started = Self::start_under([]).await?;
+        Self::start_with(&[]).await
+    }
+
+    /// The same, with these variables.
+    ///
+    /// # Errors
+    /// gmbot is not built, ends, or is not ready in time.
+    pub async fn start_with(env: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let mut started = Self::launched([], env).await?;
         started.process.ready().await?;
         Ok(started)
     }
@@ -50,6 +58,10 @@ impl Standalone {
     /// # Errors
     /// gmbot is not built, or cannot be started.
     pub async fn start_under(faults: impl IntoIterator<Item = Fault>) -> anyhow::Result<Self> {
+        Self::launched(faults, &[]).await
+    }
+
+    async fn launched(faults: impl IntoIterator<Item = Fault>, env: &[(&str, &str)]) -> anyhow::Result<Self> {
         let sim = Simulator::start(SimConfig::default()).await?;
         for fault in faults {
             sim.fault(fault);
@@ -64,6 +76,7 @@ impl Standalone {
             .env("HOST", "127.0.0.1")
             // People here are quicker than people are, and this Telegram minds less.
             .env("LIMIT_SEND_PER_GROUP_PER_MIN", "600");
+        let launch = env.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
         let process = launch.spawn()?;
         Ok(Self { process, world: sim.world(), sim, launch, database, groups: AtomicUsize::new(0), _folder: folder })
     }

@@ -64,7 +64,7 @@ fn file(text: &str) -> anyhow::Result<DatabaseUrl> {
 #[cfg(feature = "demo")]
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Demo {
-    /// Stay open after the story, until Ctrl-C, and tell how to reach the make-believe Telegram.
+    /// Stay after the story, until Ctrl-C, with a page in the browser where you are the people in the group.
     #[arg(long)]
     pub(crate) stay: bool,
     /// Show the program's own log beside the story.

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 ///
 /// # Errors
 /// It is nowhere; the text is one sentence that says what to do.
-pub(super) fn program(name: &str, variable: &str, folders: &[PathBuf]) -> anyhow::Result<PathBuf> {
+pub(crate) fn program(name: &str, variable: &str, folders: &[PathBuf]) -> anyhow::Result<PathBuf> {
     if let Some(path) = variable_os(variable) {
         let path = PathBuf::from(path);
         anyhow::ensure!(is_program(&path), "{variable} names {}, which is no program", path.display());
@@ -35,7 +35,7 @@ fn is_program(path: &Path) -> bool {
 }
 
 /// `target/tools`, where tests/run.sh puts what no Debian package has.
-pub(super) fn tools() -> PathBuf {
+pub(crate) fn tools() -> PathBuf {
     crate::process::built().parent().map(|target| target.join("tools")).unwrap_or_default()
 }
 

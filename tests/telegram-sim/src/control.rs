@@ -29,6 +29,7 @@ use crate::reply::json_response;
 use crate::world::World;
 
 mod acts;
+mod delivery_faults;
 mod events;
 mod example;
 mod links;
@@ -52,6 +53,7 @@ pub(crate) fn router() -> Router<Arc<Hub>> {
         .route("/calls", get(calls).delete(clear_calls))
         .route("/deliveries", get(deliveries))
         .route("/faults", get(faults).post(add_fault).delete(end_faults))
+        .route("/delivery-faults", get(delivery_faults::get).post(delivery_faults::set))
         .route("/faults/{fault}", delete(end_fault))
         .route("/floods", post(set_floods))
         .route("/clock", get(clock).post(advance))

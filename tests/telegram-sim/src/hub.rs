@@ -10,20 +10,27 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::config::SimConfig;
 use crate::faults::Plan;
-use crate::floods::Floods;
+use crate::floods::windows::Floods;
 use crate::ids::UserId;
 use crate::ledger::Log;
 use crate::methods::updates::Poll;
+use crate::methods::webhook::Setting;
+use crate::route::Tokens;
+use crate::schema::Schema;
 use crate::state::State;
 
 pub(crate) struct Hub {
     pub(crate) clock: Clock,
     pub(crate) config: SimConfig,
+    pub(crate) schema: Schema,
     state: Mutex<State>,
     log: Mutex<Log>,
     faults: Mutex<(Plan, StdRng)>,
     floods: Mutex<Floods>,
     pub(crate) poll: Mutex<Poll>,
+    /// The setWebhook that is looking at its URL now.
+    pub(crate) setting: Mutex<Setting>,
+    pub(crate) tokens: Mutex<Tokens>,
     /// Moves whenever anything in the world or the ledger may have changed.
     pub(crate) changed: watch::Sender<u64>,
     pub(crate) tasks: TaskTracker,
@@ -39,17 +46,23 @@ impl Hub {
     pub(crate) fn new(config: SimConfig, bot: UserId) -> Self {
         use rand::SeedableRng;
         let clock = Clock::new();
+        let schema = Schema::new(config.check_schema);
+        let mut state = State::new(clock.clone(), config.clone(), bot);
+        state.updates.schema = schema.clone();
         Self {
-            state: Mutex::new(State::new(clock.clone(), config.clone(), bot)),
+            state: Mutex::new(state),
             log: Mutex::new(Log::new(config.ledger_capacity)),
             faults: Mutex::new((Plan::default(), StdRng::seed_from_u64(config.seed))),
             floods: Mutex::new(Floods::new(config.floods.clone())),
             poll: Mutex::new(Poll::default()),
+            setting: Mutex::new(Setting::default()),
+            tokens: Mutex::new(Tokens::default()),
             changed: watch::Sender::new(0),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             clock,
             config,
+            schema,
         }
     }
 

@@ -32,6 +32,9 @@ struct Options {
     /// Never answer 429.
     #[arg(long)]
     no_floods: bool,
+    /// Do not hold what is sent against the Bot API's schema.
+    #[arg(long)]
+    no_schema_check: bool,
     /// Everything random follows from this.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -49,12 +52,18 @@ async fn main() -> anyhow::Result<()> {
         seed: options.seed,
         floods: if options.no_floods { FloodLimits::off() } else { FloodLimits::telegram() },
         strict_webhooks: options.strict_webhooks,
+        check_schema: !options.no_schema_check,
         ..SimConfig::default()
     })
     .await?;
     announce(&simulator);
     asked_to_stop().await.context("waiting for a signal")?;
+    let violations = simulator.take_violations();
     simulator.stop().await;
+    for violation in &violations {
+        eprintln!("{violation}");
+    }
+    anyhow::ensure!(violations.is_empty(), "the simulator sent what Telegram would not: {} mistakes", violations.len());
     Ok(())
 }
 

@@ -10,12 +10,17 @@ use tokio::net::TcpListener;
 use crate::clock::Clock;
 use crate::config::SimConfig;
 use crate::connection::{CuttableListener, Scissors};
+use crate::delivery_faults::DeliveryFaults;
 use crate::faults::Fault;
 use crate::floods::FloodLimits;
+use crate::handshake::SlowListener;
 use crate::hub::Hub;
-use crate::ids::UserId;
+use crate::ids::{ChatId, UserId};
 use crate::ledger::Calls;
+use crate::schema::Violation;
 use crate::state::updates::Delivery;
+use crate::story::Story;
+use crate::waiting::TimedOut;
 use crate::world::World;
 use crate::{delivery, server};
 
@@ -34,16 +39,12 @@ pub enum StartError {
     Client(#[source] reqwest::Error),
 }
 
-/// A wait that came to its deadline, with what there was to see then.
-#[derive(Debug, thiserror::Error)]
-#[error("waited {waited:?} for {what}, in vain.\n{last_state}")]
-pub struct TimedOut {
-    pub waited: Duration,
-    pub what: String,
-    pub last_state: String,
-}
-
 /// A simulated Telegram with one bot. Dropping it stops it.
+///
+/// # Panics
+///
+/// Dropping it panics when it sent what Telegram would not send, so that no test passes on a wrong simulator: see
+/// [`Simulator::violations`].
 pub struct Simulator {
     hub: Arc<Hub>,
     address: SocketAddr,
@@ -51,9 +52,7 @@ pub struct Simulator {
 }
 
 /// Replies under way when it stops get this long.
-const LAST_REPLIES: Duration = Duration::from_secs(1);
-/// How many of the last calls a failed wait shows.
-const CALLS_SHOWN: usize = 40;
+pub(crate) const LAST_REPLIES: Duration = Duration::from_secs(1);
 
 impl Simulator {
     /// Starts listening; the Bot API is there when this returns.
@@ -71,9 +70,9 @@ impl Simulator {
         let hub = Arc::new(Hub::new(config, bot));
         let service = server::router(hub.clone()).into_make_service_with_connect_info::<Scissors>();
         let stop = hub.stop.clone();
+        let listener = SlowListener { inner: CuttableListener(listener), hub: hub.clone() };
         hub.tasks.spawn(async move {
-            let serving =
-                axum::serve(CuttableListener(listener), service).with_graceful_shutdown(stop.clone().cancelled_owned());
+            let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
             let cut_off = async {
                 stop.cancelled().await;
                 tokio::time::sleep(LAST_REPLIES).await;
@@ -95,6 +94,12 @@ impl Simulator {
     #[must_use]
     pub fn api_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The playground's page, as this person and with this chat open.
+    #[must_use]
+    pub fn playground_url(&self, person: UserId, chat: ChatId) -> String {
+        format!("{}/playground?as={person}&chat={chat}", self.api_url())
     }
 
     #[must_use]
@@ -119,6 +124,12 @@ impl Simulator {
         World::new(self.hub.clone())
     }
 
+    /// The same world told as a story: people and places by their names, and waits for what should happen.
+    #[must_use]
+    pub fn story(&self) -> Story {
+        Story::in_world(self.world())
+    }
+
     #[must_use]
     pub fn clock(&self) -> Clock {
         self.hub.clock.clone()
@@ -140,6 +151,12 @@ impl Simulator {
     #[must_use]
     pub fn last_call(&self) -> u64 {
         self.hub.log(|log| log.last_number())
+    }
+
+    /// How many calls have come and have no reply yet.
+    #[must_use]
+    pub fn calls_under_way(&self) -> usize {
+        self.hub.floods(|floods| floods.active)
     }
 
     /// Forgets the calls so far.
@@ -172,9 +189,32 @@ impl Simulator {
         self.hub.faults(|plan, _| plan.clear());
     }
 
+    /// Replaces what goes wrong with updates on their way to the bot.
+    pub fn set_delivery_faults(&self, faults: DeliveryFaults) {
+        self.hub.change(|state| state.updates.dice.faults = faults);
+    }
+
+    #[must_use]
+    pub fn delivery_faults(&self) -> DeliveryFaults {
+        self.hub.read(|state| state.updates.dice.faults)
+    }
+
     /// Replaces the flood limits; what was counted is forgotten.
     pub fn set_floods(&self, limits: FloodLimits) {
         self.hub.floods(|floods| floods.set_limits(limits));
+    }
+
+    /// Where the simulator's own replies and updates were not as the Bot API's schema says, each mistake once. Empty
+    /// unless the simulator has a fault, and when `check_schema` is off.
+    #[must_use]
+    pub fn violations(&self) -> Vec<Violation> {
+        self.hub.schema.violations()
+    }
+
+    /// Hands the violations over: dropping the simulator does not panic for them then.
+    #[must_use]
+    pub fn take_violations(&self) -> Vec<Violation> {
+        self.hub.schema.take()
     }
 
     /// Waits until the calls look as `wanted` says, and gives what it found.
@@ -212,30 +252,7 @@ impl Simulator {
     ///
     /// It did not come to that; the error shows the last calls.
     pub async fn wait<T>(&self, what: &str, deadline: Duration, found: impl Fn() -> Option<T>) -> Result<T, TimedOut> {
-        let mut changed = self.hub.changed.subscribe();
-        let waiting = async {
-            loop {
-                changed.mark_unchanged();
-                if let Some(found) = found() {
-                    return found;
-                }
-                // One look for many changes at once is enough.
-                tokio::time::sleep(Duration::from_millis(2)).await;
-                // What ends by its date changes nothing that would wake us, so look again now and then.
-                let _either = tokio::time::timeout(Duration::from_millis(100), changed.changed()).await;
-            }
-        };
-        match tokio::time::timeout(deadline, waiting).await {
-            Ok(found) => Ok(found),
-            Err(_) => Err(TimedOut { waited: deadline, what: what.to_owned(), last_state: self.describe() }),
-        }
-    }
-
-    /// The last calls and what is pending, for people to read.
-    fn describe(&self) -> String {
-        let calls = self.calls();
-        let shown = Calls(calls.0[calls.len().saturating_sub(CALLS_SHOWN)..].to_vec());
-        format!("{} calls, {} updates pending. The last calls:\n{shown}", calls.len(), self.pending_updates())
+        self.hub.wait(what, deadline, found).await
     }
 
     /// Stops listening and delivering, and waits until both have ended.
@@ -249,6 +266,11 @@ impl Simulator {
 impl Drop for Simulator {
     fn drop(&mut self) {
         self.hub.stop.cancel();
+        let violations = self.violations();
+        if !violations.is_empty() && !std::thread::panicking() {
+            let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
+            panic!("the simulator sent what Telegram would not:\n{}", list.join("\n"));
+        }
     }
 }
 
@@ -267,3 +289,6 @@ fn bot_of(token: &str) -> Option<UserId> {
     }
     id.parse().ok().filter(|id| *id > 0).map(UserId)
 }
+
+#[cfg(test)]
+mod tests;

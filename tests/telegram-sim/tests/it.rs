@@ -10,6 +10,8 @@ mod faults;
 mod membership;
 #[path = "it/messages.rs"]
 mod messages;
+#[path = "it/passing.rs"]
+mod passing;
 #[path = "it/place.rs"]
 mod place;
 #[path = "it/playground.rs"]
@@ -18,6 +20,8 @@ mod playground;
 mod polling;
 #[path = "it/presses.rs"]
 mod presses;
+#[path = "it/rule_06_floods/rule.rs"]
+mod rule_06_floods;
 #[path = "it/senders.rs"]
 mod senders;
 #[path = "it/story.rs"]

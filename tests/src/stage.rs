@@ -1,0 +1,253 @@
+//! gmbot in either form on a simulated Telegram: every scenario is played on both, and sees no difference.
+//!
+//! ```no_run
+//! use rstest::rstest;
+//! use system_tests::stage::{Form::{self, Split, StandAlone}, Stage};
+//!
+//! #[rstest]
+//! #[tokio::test]
+//! async fn a_stranger_is_muted(#[values(StandAlone, Split)] form: Form) -> anyhow::Result<()> {
+//!     let stage = Stage::open(form).await?;
+//!     let corner = stage.protected_group().await?.corner;
+//!     let ann = corner.person("Ann");
+//!     ann.says(&corner, "hello")?.gone().await?;
+//!     ann.muted_in(&corner).await?;
+//!     Ok(())
+//! }
+//! ```
+
+use anyhow::Context as _;
+use sqlx::Connection as _;
+use telegram_sim::{
+    rights::AdminRights,
+    simulator::Simulator,
+    story::{Story, person::Person, place::Place, said::Said},
+    world::seeing::Seen,
+};
+
+use crate::{process::Process, split::Split, standalone::Standalone};
+
+/// How gmbot runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `gmbot`: one process, SQLite, polling.
+    StandAlone,
+    /// `gateway` and `worker` over NATS, Postgres and Redis, webhooks.
+    Split,
+}
+
+/// A running gmbot, its Telegram, and the story that is told there. All end with this value.
+pub struct Stage {
+    pub story: Story,
+    running: Running,
+}
+
+enum Running {
+    StandAlone(Box<Standalone>),
+    Split(Box<Parts>),
+}
+
+struct Parts {
+    split: Split,
+    gateway: Process,
+    worker: Process,
+}
+
+/// A protected group and the channel that it requires; both are Olga's.
+#[derive(Clone, Debug)]
+pub struct Protected {
+    pub corner: Place,
+    pub news: Place,
+}
+
+impl Stage {
+    /// Starts everything and waits until it serves.
+    ///
+    /// # Errors
+    /// A program or server does not start.
+    pub async fn open(form: Form) -> anyhow::Result<Self> {
+        Self::open_with(form, &[]).await
+    }
+
+    /// The same, with these variables for the program that works (`gmbot`, `worker`).
+    ///
+    /// # Errors
+    /// A program or server does not start.
+    pub async fn open_with(form: Form, env: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let running = match form {
+            Form::StandAlone => Running::StandAlone(Box::new(Standalone::start_with(env).await?)),
+            Form::Split => {
+                // People here are quicker than people are, and this Telegram minds less.
+                let mut split = Split::prepare().await?.worker_env("LIMIT_SEND_PER_GROUP_PER_MIN", "600");
+                for (name, value) in env {
+                    split = split.worker_env(name, value);
+                }
+                let (gateway, worker) = split.start().await?;
+                Running::Split(Box::new(Parts { split, gateway, worker }))
+            }
+        };
+        Ok(Self { story: running.sim().story(), running })
+    }
+
+    /// The simulated Telegram.
+    pub fn sim(&self) -> &Simulator {
+        self.running.sim()
+    }
+
+    /// The process that works: `gmbot`, or the worker.
+    pub fn process(&self) -> &Process {
+        match &self.running {
+            Running::StandAlone(standalone) => &standalone.process,
+            Running::Split(parts) => &parts.worker,
+        }
+    }
+
+    /// Ends that process without a warning.
+    ///
+    /// # Errors
+    /// It had ended before.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        match &mut self.running {
+            Running::StandAlone(standalone) => standalone.process.kill().await,
+            Running::Split(parts) => parts.worker.kill().await,
+        }
+    }
+
+    /// Asks that process to stop, and gives its exit code.
+    ///
+    /// # Errors
+    /// It had ended before, or does not end.
+    pub async fn stop(&mut self) -> anyhow::Result<i32> {
+        match &mut self.running {
+            Running::StandAlone(standalone) => standalone.process.stop().await,
+            Running::Split(parts) => parts.worker.stop().await,
+        }
+    }
+
+    /// Starts that process again, after it has ended, on what it has kept.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        match &mut self.running {
+            Running::StandAlone(standalone) => standalone.start_again().await,
+            Running::Split(parts) => {
+                parts.worker = parts.split.worker().start().await?;
+                Ok(())
+            }
+        }
+    }
+
+    /// What the gateway has printed, if there is one, and the process that works.
+    pub fn lines_with(&self, text: &str) -> Vec<String> {
+        let mut lines = self.process().lines_with(text);
+        if let Running::Split(parts) = &self.running {
+            lines.extend(parts.gateway.lines_with(text));
+        }
+        lines
+    }
+
+    /// A group and a public channel of Olga's, the bot an admin of both, and no `/protect` yet.
+    pub fn unprotected_group(&self) -> Protected {
+        let number = self.story.world().chats().len();
+        let news = self.story.channel(&format!("News {number}")).public(&format!("daily_news_{number}"));
+        let corner = self.story.group(&format!("Readers {number}"));
+        Protected {
+            news: news.with_bot(AdminRights::INVITE_USERS).open(),
+            corner: corner.with_bot(AdminRights::MODERATOR).open(),
+        }
+    }
+
+    /// The same, protected by its owner.
+    ///
+    /// # Errors
+    /// She was not answered as expected.
+    pub async fn protected_group(&self) -> anyhow::Result<Protected> {
+        let place = self.unprotected_group();
+        self.protect(&place.corner, &place.news).await?;
+        Ok(place)
+    }
+
+    /// The group's owner protects it with the channel.
+    ///
+    /// # Errors
+    /// She was not answered as expected.
+    pub async fn protect(&self, corner: &Place, news: &Place) -> anyhow::Result<()> {
+        let command = format!("/protect @{}", news.username().context("the channel is private")?);
+        let reply = self.ask(&corner.owner(), corner, &command).await?;
+        anyhow::ensure!(reply.text.starts_with("Done!"), "{command} was answered with {:?}", reply.text);
+        Ok(())
+    }
+
+    /// Says something to which the bot replies, and gives the first thing it says after it.
+    ///
+    /// # Errors
+    /// They may not say it, or there was no reply.
+    pub async fn ask(&self, who: &Person, place: &Place, command: &str) -> anyhow::Result<Seen> {
+        let asked = who.says(place, command)?;
+        let reply = || {
+            let said = self.story.world().bot_messages(place.id);
+            said.into_iter().find(|seen| seen.id > asked.id && seen.buttons.is_empty())
+        };
+        Ok(self.story.until(&format!("a reply to {command:?}"), reply).await?)
+    }
+
+    /// Waits until everything that was said in the group so far is decided: messages of a chat are handled in their order, so the answer to
+    /// the owner's `/status` comes after them.
+    ///
+    /// # Errors
+    /// There was no answer.
+    pub async fn settled(&self, place: &Place) -> anyhow::Result<()> {
+        self.ask(&place.owner(), place, "/status").await.map(drop)
+    }
+
+    /// A stranger says something in the group, and is punished for it: who they are, and the warning.
+    ///
+    /// # Errors
+    /// They were not.
+    pub async fn offender(&self, name: &str, corner: &Place) -> anyhow::Result<(Person, Said)> {
+        let who = corner.person(name);
+        who.says(corner, "hello")?.gone().await?;
+        who.muted_in(corner).await?;
+        let warning = corner.bot_mentions(&who).await?;
+        Ok((who, warning))
+    }
+
+    /// Sets `params` of a group as nobody in Telegram can: broken values, or another program's. They hold from the next time the rules are read:
+    /// at the latest after `start_again`.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn set_params(&self, group: &Place, params: &str) -> anyhow::Result<()> {
+        match &self.running {
+            Running::StandAlone(standalone) => {
+                let mut database = standalone.database().await?;
+                sqlx::query("UPDATE protected_groups SET params = ? WHERE group_id = ?")
+                    .bind(params)
+                    .bind(group.id.0)
+                    .execute(&mut database)
+                    .await?;
+                database.close().await?;
+            }
+            Running::Split(parts) => {
+                let mut database = parts.split.servers.database.connect().await?;
+                sqlx::query("UPDATE protected_groups SET params = $1::jsonb WHERE group_id = $2")
+                    .bind(params)
+                    .bind(group.id.0)
+                    .execute(&mut database)
+                    .await?;
+                database.close().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Running {
+    fn sim(&self) -> &Simulator {
+        match self {
+            Self::StandAlone(standalone) => &standalone.sim,
+            Self::Split(parts) => &parts.split.sim,
+        }
+    }
+}

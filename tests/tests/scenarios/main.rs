@@ -1,0 +1,3 @@
+//! What people see of gmbot, on both of its forms: the stand-alone program, and gateway and worker over NATS, Postgres and Redis.
+
+mod main_job;

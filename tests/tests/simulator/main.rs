@@ -1,0 +1,3 @@
+//! The simulator as others use it: people in a browser, and bots on other libraries.
+
+mod other_library;
