@@ -23,6 +23,9 @@ pub struct SimConfig {
     pub floods: FloodLimits,
     /// Hold `setWebhook` to the public server's rules (HTTPS, four ports, public addresses) instead of those of `--local`.
     pub strict_webhooks: bool,
+    /// A webhook without a success in the last 10 s has one connection, and a new one every 2 s at most; one that works
+    /// gets 10 new ones in any half second. Off, all its connections are there at once, as no real server has them.
+    pub webhook_starts_slowly: bool,
     /// A non-admin bot in a group sees only commands, mentions, replies to it and service messages.
     pub privacy_mode: bool,
     /// How long a press may be answered. Not documented; about 15 s are reported.
@@ -74,6 +77,7 @@ impl Default for SimConfig {
             seed: 1,
             floods: FloodLimits::off(),
             strict_webhooks: false,
+            webhook_starts_slowly: true,
             privacy_mode: true,
             callback_window: Duration::from_secs(15),
             refuse_second_answer: true,

@@ -220,6 +220,7 @@ impl Handling {
             result: None,
             error: None,
             fault,
+            in_webhook_reply: false,
         }
     }
 

@@ -35,6 +35,9 @@ pub struct Call {
     /// The fault that was applied, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+    /// It came as the answer to a webhook delivery: the bot was told no result.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub in_webhook_reply: bool,
 }
 
 impl Call {
@@ -85,6 +88,9 @@ impl fmt::Display for Call {
         }
         if let Some(fault) = &self.fault {
             write!(f, " [{fault}]")?;
+        }
+        if self.in_webhook_reply {
+            f.write_str(" [in a webhook reply]")?;
         }
         write!(f, " ({} ms)", self.took_ms)
     }

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod delivery_faults;
 pub mod faults;
 pub mod floods;
 pub mod ids;
@@ -23,5 +24,7 @@ mod hub;
 mod methods;
 mod playground;
 mod reply;
+mod request;
+mod route;
 mod server;
 mod state;

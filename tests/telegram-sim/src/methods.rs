@@ -1,4 +1,4 @@
-//! Which method a request names, and the one table from names to what they do.
+//! The methods there are, and the one table from their names to what they do.
 
 use crate::args::Args;
 use crate::floods::waiting::Core;
@@ -22,7 +22,7 @@ mod permissions;
 mod sending;
 mod steps;
 pub(crate) mod updates;
-mod webhook;
+pub(crate) mod webhook;
 
 macro_rules! methods {
     ($($variant:ident => $name:literal,)*) => {
@@ -42,6 +42,7 @@ methods! {
     SetWebhook => "setWebhook",
     DeleteWebhook => "deleteWebhook",
     GetWebhookInfo => "getWebhookInfo",
+    LogOut => "logOut",
     GetChat => "getChat",
     GetChatMember => "getChatMember",
     GetChatAdministrators => "getChatAdministrators",
@@ -77,32 +78,6 @@ impl Name {
     }
 }
 
-/// The lower-cased method of a path, once its token is the bot's.
-pub(crate) fn route(path: &str, token: &str) -> Result<String, ApiError> {
-    let not_found = || ApiError::new(404, "Not Found");
-    let rest = path.strip_prefix("/bot").ok_or_else(not_found)?;
-    let (given, method) = rest.split_once('/').ok_or_else(not_found)?;
-    // Tokens come percent-encoded from some clients.
-    let given = given.replace("%3A", ":").replace("%3a", ":");
-    check_token(&given, token)?;
-    let method = method.strip_prefix("test/").unwrap_or(method);
-    Ok(method.trim_end_matches('/').to_lowercase())
-}
-
-fn check_token(given: &str, token: &str) -> Result<(), ApiError> {
-    if given.starts_with('0') || given.len() > 80 || !given.contains(':') {
-        return Err(ApiError::new(401, "Unauthorized: invalid token specified"));
-    }
-    let is_number = given.split(':').next().is_some_and(|id| id.parse::<i64>().is_ok());
-    if !is_number {
-        return Err(ApiError::new(421, "Misdirected Request: unallowed token specified"));
-    }
-    if given != token {
-        return Err(ApiError::new(401, "Unauthorized"));
-    }
-    Ok(())
-}
-
 /// The chat that a call names, and whom it is about: the member, the presser, or the one written to in private.
 pub(crate) fn subject(state: &State, args: &Args) -> (Option<ChatId>, Option<UserId>) {
     let some = |number: i64| Some(number).filter(|number| *number != 0);
@@ -116,6 +91,9 @@ pub(crate) fn subject(state: &State, args: &Args) -> (Option<ChatId>, Option<Use
 /// Runs a method by this way to Telegram's core: its requests first, with their waits, and then its effect.
 pub(crate) async fn call(core: &Core<'_>, name: Name, args: &Args) -> MethodResult {
     let hub = core.hub;
+    if hub.read(|state| state.logged_out) {
+        return Err(ApiError::new(400, "Logged out"));
+    }
     let _under_way = core.enter().await?;
     let mut taken_ms = None;
     for cost in hub.read(|state| steps::of(state, name, args)) {
@@ -124,12 +102,13 @@ pub(crate) async fn call(core: &Core<'_>, name: Name, args: &Args) -> MethodResu
     let outcome = match name {
         Name::GetUpdates => updates::get_updates(hub, args).await,
         Name::SetWebhook => {
-            if args.has("url") {
+            if !args.text("url").trim().is_empty() {
                 hub.floods(|floods| floods.admit_webhook(hub.clock.now_ms())).map_err(ApiError::flood)?;
             }
             webhook::set(hub, args).await
         }
         Name::DeleteWebhook => webhook::delete(hub, args),
+        Name::LogOut => hub.change(webhook::log_out),
         Name::GetWebhookInfo => hub.change(webhook::info),
         Name::GetMe => hub.read(chats::get_me),
         Name::GetChat => hub.change(|state| chats::get_chat(state, args)),
@@ -174,29 +153,4 @@ async fn send(core: &Core<'_>, args: &Args, taken_ms: &mut Option<i64>) -> Metho
     let turn = chains::turn(hub, chat).await?;
     *taken_ms = Some(core.request(Cost::Send(chat)).await.inspect_err(|refused| turn.fail(refused.0))?);
     hub.change(|state| sending::send_message(state, args))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_and_tokens_are_checked_as_telegram_does() {
-        const TOKEN: &str = "123456:TEST-token-for-the-simulator-only";
-        let cases = [
-            (format!("/bot{TOKEN}/GetMe"), Ok("getme".to_owned())),
-            (format!("/bot{TOKEN}/test/getMe"), Ok("getme".to_owned())),
-            (format!("/bot{TOKEN}/"), Ok(String::new())),
-            (format!("/bot{TOKEN}"), Err((404, "Not Found"))),
-            ("/elsewhere".to_owned(), Err((404, "Not Found"))),
-            ("/bot123456:TEST-token-of-somebody-else/getMe".to_owned(), Err((401, "Unauthorized"))),
-            ("/bot0123:abc/getMe".to_owned(), Err((401, "Unauthorized: invalid token specified"))),
-            ("/botabc/getMe".to_owned(), Err((401, "Unauthorized: invalid token specified"))),
-            ("/botabc:def/getMe".to_owned(), Err((421, "Misdirected Request: unallowed token specified"))),
-        ];
-        for (path, expected) in cases {
-            let routed = route(&path, TOKEN).map_err(|error| (error.code, error.description));
-            assert_eq!(routed, expected.map_err(|(code, text)| (code, text.to_owned())), "{path}");
-        }
-    }
 }

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use crate::clock::Clock;
 use crate::config::SimConfig;
 use crate::connection::{CuttableListener, Scissors};
+use crate::delivery_faults::DeliveryFaults;
 use crate::faults::Fault;
 use crate::floods::FloodLimits;
 use crate::handshake::SlowListener;
@@ -186,6 +187,16 @@ impl Simulator {
 
     pub fn end_faults(&self) {
         self.hub.faults(|plan, _| plan.clear());
+    }
+
+    /// Replaces what goes wrong with updates on their way to the bot.
+    pub fn set_delivery_faults(&self, faults: DeliveryFaults) {
+        self.hub.change(|state| state.updates.dice.faults = faults);
+    }
+
+    #[must_use]
+    pub fn delivery_faults(&self) -> DeliveryFaults {
+        self.hub.read(|state| state.updates.dice.faults)
     }
 
     /// Replaces the flood limits; what was counted is forgotten.

@@ -40,6 +40,8 @@ pub(crate) struct State {
     usernames: HashMap<String, ChatId>,
     pub(crate) updates: Updates,
     pub(crate) webhook: webhook::Webhook,
+    /// The bot has called logOut: no method answers any more.
+    pub(crate) logged_out: bool,
     pub(crate) callbacks: Callbacks,
     pub(crate) member_cache: Cache,
     /// The bot's commands, by scope (its JSON text) and language.
@@ -61,8 +63,9 @@ impl State {
             users: HashMap::new(),
             chats: HashMap::new(),
             usernames: HashMap::new(),
-            updates: Updates::new(&mut rng),
+            updates: Updates::new(&mut rng, config.seed),
             webhook: webhook::Webhook::default(),
+            logged_out: false,
             callbacks: Callbacks::default(),
             member_cache: Cache::default(),
             commands: HashMap::new(),

@@ -8,6 +8,8 @@ mod control;
 mod passing;
 #[path = "it/place.rs"]
 mod place;
+#[path = "it/playground.rs"]
+mod playground;
 #[path = "it/polling.rs"]
 mod polling;
 #[path = "it/rule_02_state/rule.rs"]

@@ -84,7 +84,7 @@ fn formatted(state: &State, given: &str, args: &Args) -> Result<(String, Vec<Val
         }
         _ => return Err(ApiError::bad_request("unsupported parse_mode")),
     };
-    let known = listed.into_iter().filter_map(|entity| known_entity(state, entity)).collect();
+    let known = listed.iter().filter_map(|entity| state.shown_entity(entity)).collect();
     Ok(with_found(text.trim_end().to_owned(), known))
 }
 
@@ -102,20 +102,6 @@ fn with_found(text: String, mut given: Vec<Value>) -> (String, Vec<Value>) {
     }
     given.sort_by_key(span);
     (text, given)
-}
-
-/// An entity as it is shown; a mention of somebody the bot never met is dropped, as Telegram does.
-fn known_entity(state: &State, mut entity: Value) -> Option<Value> {
-    entity["offset"].as_u64()?;
-    entity["length"].as_u64().filter(|length| *length > 0)?;
-    if entity["type"].as_str()? == "text_mention" {
-        let user = UserId(entity["user"]["id"].as_i64()?);
-        if !state.has_met(user) {
-            return None;
-        }
-        entity["user"] = state.user_json(user);
-    }
-    Some(entity)
 }
 
 /// Whether the bot may write there, once the chat is accessible.

@@ -19,6 +19,7 @@ pub(super) fn of(state: &State, name: Name, args: &Args) -> Vec<Cost> {
         | Name::SetWebhook
         | Name::DeleteWebhook
         | Name::GetWebhookInfo
+        | Name::LogOut
         | Name::SendMessage => Vec::new(),
         Name::EditMessageText | Name::EditMessageReplyMarkup => writable(state, args, Cost::Edit),
         Name::GetChatMember => {
