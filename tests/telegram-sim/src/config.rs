@@ -43,7 +43,7 @@ pub struct SimConfig {
     pub quiet_joins_from: usize,
     /// From this size on a group shows no service messages for leaves. Reported as about 50.
     pub quiet_leaves_from: usize,
-    /// The oldest ledger entries go when there are more than this.
+    /// The oldest ledger entries go when there are more than this. Each takes about two kilobytes.
     pub ledger_capacity: usize,
     /// Hold every result and update against the Bot API's schema; see [`crate::simulator::Simulator::violations`].
     pub check_schema: bool,
