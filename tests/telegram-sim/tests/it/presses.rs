@@ -64,18 +64,3 @@ async fn data_can_be_forged_and_the_muted_can_press() -> TestResult {
     assert!(place.world.press(place.ann, place.group, message, "Check").is_err(), "the message is gone");
     Ok(())
 }
-
-#[tokio::test]
-async fn an_unread_press_expires_after_150_s_and_a_message_after_a_day() -> TestResult {
-    let place = place().await?;
-    let message = with_button(&place).await?;
-    let _press = place.world.press(place.ann, place.group, message, "Check")?;
-    place.world.say(place.group, place.ann, "hello")?;
-    place.sim.clock().advance(Duration::from_secs(150));
-    let info = place.bot.ok("getWebhookInfo", json!({})).await?;
-    assert_eq!(info["pending_update_count"], 1, "the press is gone");
-    place.sim.clock().advance(Duration::from_secs(86_400));
-    let info = place.bot.ok("getWebhookInfo", json!({})).await?;
-    assert_eq!(info["pending_update_count"], 0);
-    Ok(())
-}
