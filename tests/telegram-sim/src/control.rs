@@ -1,7 +1,11 @@
 //! The control API: the world's handle over HTTP, for the program and for other languages.
 //!
 //! `POST /control/acts` takes one act as JSON (`{"act": "say", "chat": -100…, "user": 10000001, "text": "hello"}`);
-//! the `GET`s show what there is, `events` as it happens. A refused act is a 409 with the reason.
+//! the `GET`s show what there is. A refused act is a 409 with the reason.
+//!
+//! The playground lives by it as well: `GET /control/view?as=…&chat=…` is all it shows at once, `GET /control/events` tells
+//! when to look again and streams the calls, `GET /control/links?url=…` says where a link leads in this world, and
+//! `POST /control/tries` is `acts` with refusals as ordinary answers.
 
 use std::sync::Arc;
 use std::time::Duration;

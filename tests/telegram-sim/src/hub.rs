@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::config::SimConfig;
 use crate::faults::Plan;
-use crate::floods::Floods;
+use crate::floods::windows::Floods;
 use crate::ids::UserId;
 use crate::ledger::Log;
 use crate::methods::updates::Poll;

@@ -20,6 +20,9 @@ pub struct Call {
     /// When it came, in the world's milliseconds since 1970.
     pub at_ms: i64,
     pub took_ms: i64,
+    /// When Telegram's core took it, for a call that succeeded and had to ask it: what lies between was waited inside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_ms: Option<i64>,
     /// As Telegram spells it (`sendMessage`), or as sent if there is no such method.
     pub method: String,
     pub args: Map<String, Value>,

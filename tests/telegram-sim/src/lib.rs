@@ -18,6 +18,8 @@ mod args;
 mod connection;
 mod control;
 mod delivery;
+mod handling;
+mod handshake;
 mod hub;
 mod methods;
 mod playground;

@@ -13,6 +13,7 @@ use crate::connection::{CuttableListener, Scissors};
 use crate::delivery_faults::DeliveryFaults;
 use crate::faults::Fault;
 use crate::floods::FloodLimits;
+use crate::handshake::SlowListener;
 use crate::hub::Hub;
 use crate::ids::{ChatId, UserId};
 use crate::ledger::Calls;
@@ -51,7 +52,7 @@ pub struct Simulator {
 }
 
 /// Replies under way when it stops get this long.
-const LAST_REPLIES: Duration = Duration::from_secs(1);
+pub(crate) const LAST_REPLIES: Duration = Duration::from_secs(1);
 
 impl Simulator {
     /// Starts listening; the Bot API is there when this returns.
@@ -69,9 +70,9 @@ impl Simulator {
         let hub = Arc::new(Hub::new(config, bot));
         let service = server::router(hub.clone()).into_make_service_with_connect_info::<Scissors>();
         let stop = hub.stop.clone();
+        let listener = SlowListener { inner: CuttableListener(listener), hub: hub.clone() };
         hub.tasks.spawn(async move {
-            let serving =
-                axum::serve(CuttableListener(listener), service).with_graceful_shutdown(stop.clone().cancelled_owned());
+            let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
             let cut_off = async {
                 stop.cancelled().await;
                 tokio::time::sleep(LAST_REPLIES).await;
@@ -150,6 +151,12 @@ impl Simulator {
     #[must_use]
     pub fn last_call(&self) -> u64 {
         self.hub.log(|log| log.last_number())
+    }
+
+    /// How many calls have come and have no reply yet.
+    #[must_use]
+    pub fn calls_under_way(&self) -> usize {
+        self.hub.floods(|floods| floods.active)
     }
 
     /// Forgets the calls so far.

@@ -14,8 +14,12 @@ mod hook;
 mod membership;
 #[path = "it/messages.rs"]
 mod messages;
+#[path = "it/passing.rs"]
+mod passing;
 #[path = "it/place.rs"]
 mod place;
+#[path = "it/playground.rs"]
+mod playground;
 #[path = "it/presses.rs"]
 mod presses;
 #[path = "it/rule_01_requests.rs"]
@@ -28,6 +32,8 @@ mod rule_04_get_updates;
 mod rule_04_under_load;
 #[path = "it/rule_04_webhooks.rs"]
 mod rule_04_webhooks;
+#[path = "it/rule_06_floods/rule.rs"]
+mod rule_06_floods;
 #[path = "it/rule_08_delivery_faults.rs"]
 mod rule_08_delivery_faults;
 #[path = "it/rule_10_strict_webhooks.rs"]
@@ -36,7 +42,5 @@ mod rule_10_strict_webhooks;
 mod senders;
 #[path = "it/story.rs"]
 mod story;
-#[path = "it/ticking.rs"]
-mod ticking;
 #[path = "it/wire.rs"]
 mod wire;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::args::Args;
+use crate::floods::waiting::Core;
 use crate::hub::Hub;
 use crate::ledger::Call;
 use crate::methods::{self, Name};
@@ -22,12 +23,12 @@ pub(super) fn call(hub: &Arc<Hub>, args: Args) {
         let at_ms = hub.clock.now_ms();
         let name = Name::from_lower(&method);
         let outcome = match name {
-            Some(name) => methods::call(&hub, name, &args).await,
+            Some(name) => methods::call(&Core::of(&hub), name, &args).await,
             None => Err(ApiError::new(404, "Not Found: method not found")),
         };
-        let (status, error) = match outcome {
-            Ok(_) => (200, None),
-            Err(error) => (error.code, Some(error.description)),
+        let (status, error, taken_ms) = match outcome {
+            Ok(answer) => (200, None, answer.taken_ms),
+            Err(error) => (error.code, Some(error.description), None),
         };
         let mut args = args.to_map();
         args.remove("method");
@@ -35,6 +36,7 @@ pub(super) fn call(hub: &Arc<Hub>, args: Args) {
             number: 0,
             at_ms,
             took_ms: hub.clock.now_ms() - at_ms,
+            taken_ms,
             method: name.map_or(method, |name| name.as_str().to_owned()),
             args,
             status,

@@ -26,11 +26,23 @@ pub(super) fn get_member(state: &State, args: &Args) -> MethodResult {
     }
     let chat = access::entry(state, chat_id)?;
     readable_members(state, chat, user)?;
-    if !state.has_met(user) {
-        return Err(ApiError::bad_request("member not found"));
-    }
-    let status = chat.status(user, state.now());
+    known(state, user)?;
+    let status = state.status_as_served(chat_id, user);
     Ok(Answer::value(&state.member_json(chat, user, &status)))
+}
+
+/// The same, as a call: what was looked up is remembered.
+pub(super) fn look_up(state: &mut State, args: &Args) -> MethodResult {
+    let found = get_member(state, args)?;
+    let chat_id = access::chat(state, args, Access::Read)?;
+    state.remember_member(chat_id, access::user_id(args)?);
+    Ok(found)
+}
+
+/// The ids of people whom the bot never met, or who deleted their account, are of no use to it.
+pub(super) fn known(state: &State, user: UserId) -> Result<(), ApiError> {
+    let deleted = state.users.get(&user).is_some_and(|user| user.is_deleted);
+    if deleted || !state.has_met(user) { Err(ApiError::bad_request("member not found")) } else { Ok(()) }
 }
 
 /// Whether the bot may look a member up: in a channel only as administrator, and so where members are hidden.

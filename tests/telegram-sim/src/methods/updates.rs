@@ -145,5 +145,5 @@ fn take(state: &mut State, offset: i64, limit: usize) -> Option<Answer> {
             delivered: false,
         });
     }
-    Some(Answer { result, description: None })
+    Some(Answer { result, description: None, taken_ms: None })
 }

@@ -7,8 +7,8 @@ use telegram_sim::simulator::Simulator;
 
 use crate::bot::{Bot, SOON, TestResult, start};
 use crate::hook::{Answer, Hook};
+use crate::passing::timed;
 use crate::place::{Place, place};
-use crate::ticking::while_time_passes;
 
 const STEP: Duration = Duration::from_millis(100);
 
@@ -41,7 +41,7 @@ async fn a_poll_ends_empty_after_its_timeout_which_is_50_s_at_most() -> TestResu
     let Place { bot, sim, .. } = place().await?;
     for (offset, timeout, waited_s) in [(11, json!(4), 4..8), (12, json!(1000), 50..58), (13, json!(-1), 0..3)] {
         let poll = bot.ok("getUpdates", json!({ "timeout": timeout, "offset": offset }));
-        let (updates, took_ms) = while_time_passes(&sim, STEP, poll).await?;
+        let (updates, took_ms) = timed(&sim.clock(), STEP, poll).await?;
         assert_eq!(updates, json!([]));
         assert!(waited_s.contains(&(took_ms / 1000)), "timeout {timeout}: {took_ms} ms");
     }
@@ -99,7 +99,7 @@ async fn a_reply_is_cut_at_about_4_mib() -> TestResult {
 async fn the_same_offset_again_within_3_s_waits_for_3_s() -> TestResult {
     let Place { bot, sim, .. } = place().await?;
     bot.ok("getUpdates", json!({ "offset": 21 })).await?;
-    let (_, took_ms) = while_time_passes(&sim, STEP, bot.ok("getUpdates", json!({ "offset": 21 }))).await?;
+    let (_, took_ms) = timed(&sim.clock(), STEP, bot.ok("getUpdates", json!({ "offset": 21 }))).await?;
     assert!((3000..6000).contains(&took_ms), "{took_ms} ms");
     sim.clock().advance(Duration::from_secs(4));
     let later = Instant::now();
@@ -163,7 +163,7 @@ async fn a_second_poll_ends_the_first_and_a_webhook_ends_the_second_3_s_later() 
         anyhow::Ok(conflict_ms)
     };
     let both = async { anyhow::Ok(tokio::join!(poll(&bot, 5, 50), poll(&bot, 6, 50), then_webhook)) };
-    let ((one, other, set), _) = while_time_passes(&sim, Duration::from_millis(20), both).await?;
+    let ((one, other, set), _) = timed(&sim.clock(), Duration::from_millis(20), both).await?;
     let mut errors = [one?, other?];
     errors.sort();
     assert_eq!(
@@ -206,7 +206,7 @@ async fn a_conflict_long_after_the_last_is_told_at_once() -> TestResult {
     }
     bot.error("getUpdates", json!({})).await?;
     let again = async { bot.error("getUpdates", json!({})).await };
-    let (_, took_ms) = while_time_passes(&sim, STEP, again).await?;
+    let (_, took_ms) = timed(&sim.clock(), STEP, again).await?;
     assert!((3000..6000).contains(&took_ms), "{took_ms} ms");
     Ok(())
 }

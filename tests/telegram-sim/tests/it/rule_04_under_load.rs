@@ -12,8 +12,8 @@ use telegram_sim::simulator::Simulator;
 
 use crate::bot::TestResult;
 use crate::hook::{Answer, Arrival, Hook};
+use crate::passing::timed;
 use crate::place::{Place, place};
-use crate::ticking::while_time_passes;
 
 const CHATS: usize = 500;
 const UPDATES: usize = 10_000;
@@ -98,7 +98,7 @@ async fn deliver_all(seed: u64) -> anyhow::Result<(Place, Vec<Arrival>)> {
         world.say(group.group, group.members[0], &n.to_string())?;
     }
     let all = async { Ok(sim.wait_until("all to be delivered", DEADLINE, |_| sim.pending_updates() == 0).await?) };
-    while_time_passes(sim, Duration::from_millis(100), all).await?;
+    timed(&sim.clock(), Duration::from_millis(100), all).await?;
     Ok((place, hook.arrivals()))
 }
 

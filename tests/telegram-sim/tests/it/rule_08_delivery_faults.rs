@@ -9,8 +9,8 @@ use telegram_sim::rights::AdminRights;
 
 use crate::bot::{ALL_KINDS, SOON, TestResult, kind, kinds};
 use crate::hook::{Answer, Hook};
+use crate::passing::timed;
 use crate::place::{Place, place, place_with};
-use crate::ticking::while_time_passes;
 
 /// Which of 100 people's comings the bot is told of.
 async fn told_of(seed: u64, share: f64) -> anyhow::Result<Vec<i64>> {
@@ -68,7 +68,7 @@ async fn delivered(faults: DeliveryFaults) -> anyhow::Result<Vec<String>> {
         world.say(group.group, group.members[0], &format!("{} {n:02}", n % 4))?;
     }
     let all = async { Ok(sim.wait_until("all to come", SOON, |_| sim.pending_updates() == 0).await?) };
-    while_time_passes(&sim, Duration::from_millis(100), all).await?;
+    timed(&sim.clock(), Duration::from_millis(100), all).await?;
     Ok(hook.texts())
 }
 

@@ -9,8 +9,8 @@ use telegram_sim::simulator::Simulator;
 
 use crate::bot::{SOON, TestResult};
 use crate::hook::{Answer, Arrival, Hook};
+use crate::passing::timed;
 use crate::place::{Place, place, place_with};
-use crate::ticking::while_time_passes;
 
 async fn all_is_delivered(sim: &Simulator) -> TestResult {
     Ok(sim.wait_until("all to be delivered", SOON, |_| sim.pending_updates() == 0).await?)
@@ -44,7 +44,7 @@ async fn without_a_success_in_the_last_10_s_there_is_one_connection_and_a_new_on
     for seeded in world.seed(20, 1, AdminRights::MODERATOR) {
         world.say(seeded.group, seeded.members[0], "hello")?;
     }
-    while_time_passes(&sim, Duration::from_millis(50), hook.wait_for(&sim, 6)).await?;
+    timed(&sim.clock(), Duration::from_millis(50), hook.wait_for(&sim, 6)).await?;
     let came = hook.arrivals();
     for pair in came.windows(2) {
         let apart_ms = pair[1].at_ms - pair[0].at_ms;

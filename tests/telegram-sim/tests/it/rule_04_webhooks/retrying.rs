@@ -7,8 +7,8 @@ use telegram_sim::simulator::Simulator;
 
 use crate::bot::{SOON, TestResult};
 use crate::hook::{Answer, Arrival, Hook};
+use crate::passing::timed;
 use crate::place::{Place, place};
-use crate::ticking::while_time_passes;
 
 /// A try may come this much later than it is due: the machine is busy.
 const LATE_MS: i64 = 3000;
@@ -50,7 +50,7 @@ async fn assert_waits(answers: Vec<Answer>, waits_s: &[(i64, i64)]) -> TestResul
         sim.clock().advance(Duration::from_secs(least_s.unsigned_abs()));
         let next = async { hook.wait_for(&sim, n + 2).await };
         let step = if least_s == most_s { Duration::ZERO } else { Duration::from_secs(1) };
-        let (next, _) = while_time_passes(&sim, step, next).await?;
+        let (next, _) = timed(&sim.clock(), step, next).await?;
         let waited_ms = next.at_ms - failure.at_ms;
         // The simulated seconds tick while the machine is slow, so that there the end is not sharp.
         let latest_ms = most_s * 1000 + if least_s == most_s { LATE_MS } else { 60_000 };
@@ -153,7 +153,7 @@ async fn a_closed_connection_is_a_failure() -> TestResult {
     place.world.say(place.group, place.ann, "hello")?;
     failed(&place.sim, 1).await?;
     assert_eq!(last_error(&place).await?, "Webhook connection closed");
-    let (again, _) = while_time_passes(&place.sim, Duration::from_millis(100), hook.wait_for(&place.sim, 2)).await?;
+    let (again, _) = timed(&place.sim.clock(), Duration::from_millis(100), hook.wait_for(&place.sim, 2)).await?;
     assert_eq!((again.text(), again.connection), ("hello", 2));
     Ok(())
 }
@@ -195,7 +195,7 @@ async fn a_press_that_only_fails_gets_7_to_9_tries_in_its_150_s_and_is_dropped()
     let hook = Hook::set(&bot, &sim, json!({}), |_, _| Answer::Status(500)).await?;
     let button = telegram_sim::ids::MessageId(sent["message_id"].as_i64().unwrap_or_default());
     drop(world.press(ann, group, button, "Check")?);
-    let (_, took_ms) = while_time_passes(&sim, Duration::from_millis(200), all_is_done(&sim)).await?;
+    let (_, took_ms) = timed(&sim.clock(), Duration::from_millis(200), all_is_done(&sim)).await?;
     assert!((7..=9).contains(&hook.count()), "{} tries", hook.count());
     assert!(took_ms < 160_000, "{took_ms} ms");
     Ok(())
