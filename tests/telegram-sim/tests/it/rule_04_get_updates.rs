@@ -37,6 +37,22 @@ async fn a_long_poll_is_answered_when_something_happens() -> TestResult {
 }
 
 #[tokio::test]
+async fn what_comes_within_a_millisecond_of_the_first_is_given_with_it() -> TestResult {
+    let Place { bot, sim, world, group, ann, .. } = place().await?;
+    let poll = bot.ok("getUpdates", json!({ "timeout": 30, "offset": 8 }));
+    let speak = async {
+        // A poll that gives nothing and has no time-out shows that the first is being waited for, or is about to be.
+        bot.ok("getUpdates", json!({ "timeout": 0, "offset": 9 })).await?;
+        world.say_many(group, ann, &["one", "two", "three"])?;
+        anyhow::Ok(())
+    };
+    let (updates, spoken) = tokio::join!(poll, speak);
+    spoken?;
+    assert_eq!(texts(&updates?), ["one", "two", "three"], "{}", sim.calls());
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_poll_ends_empty_after_its_timeout_which_is_50_s_at_most() -> TestResult {
     let Place { bot, sim, .. } = place().await?;
     for (offset, timeout, waited_s) in [(11, json!(4), 4..8), (12, json!(1000), 50..58), (13, json!(-1), 0..3)] {
