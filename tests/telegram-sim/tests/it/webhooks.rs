@@ -112,7 +112,7 @@ async fn a_failing_chat_does_not_hold_up_others() -> TestResult {
 
 #[tokio::test]
 async fn what_cannot_be_a_webhook_and_why() -> TestResult {
-    let config = telegram_sim::config::SimConfig { strict_webhooks: true, ..Default::default() };
+    let config = telegram_sim::config::SimConfig { strict_webhooks: true, ..crate::bot::roomy() };
     let (_sim, strict) = crate::bot::start_with(config).await?;
     let (_sim, loose) = crate::bot::start().await?;
     for (bot, args, error) in [
