@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::Args;
 use crate::connection::Scissors;
-use crate::faults::{Called, Fault, Harm};
+use crate::faults::plan::Called;
+use crate::faults::{Fault, Harm};
 use crate::floods::waiting::Core;
 use crate::hub::Hub;
 use crate::ids::ChatId;

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::SimConfig;
-use crate::faults::Plan;
+use crate::faults::plan::Plan;
 use crate::floods::windows::Floods;
 use crate::ids::UserId;
 use crate::ledger::Log;

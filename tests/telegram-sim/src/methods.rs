@@ -112,7 +112,7 @@ pub(crate) async fn call(core: &Core<'_>, name: Name, args: &Args) -> MethodResu
         Name::GetWebhookInfo => hub.change(webhook::info),
         Name::GetMe => hub.read(chats::get_me),
         Name::GetChat => hub.change(|state| chats::get_chat(state, args)),
-        Name::GetChatMember => hub.change(|state| members::look_up(state, args)),
+        Name::GetChatMember => hub.change(|state| members::get_member(state, args)),
         Name::GetChatAdministrators => hub.read(|state| members::get_administrators(state, args)),
         Name::GetChatMemberCount => hub.read(|state| members::get_count(state, args)),
         Name::RestrictChatMember => judged(hub, |state| moderation::restriction(state, args)),

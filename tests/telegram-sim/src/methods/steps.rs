@@ -2,10 +2,11 @@
 
 use crate::args::Args;
 use crate::floods::Cost;
-use crate::ids::ChatId;
+use crate::ids::{ChatId, UserId};
 use crate::methods::access::{self, Access};
 use crate::methods::moderation::Verdict;
 use crate::methods::{Name, members, moderation};
+use crate::reply::ApiError;
 use crate::state::State;
 
 /// The requests of a call that is sound so far. One that fails by itself makes none: the error comes at once.
@@ -21,10 +22,9 @@ pub(super) fn of(state: &State, name: Name, args: &Args) -> Vec<Cost> {
         | Name::LogOut
         | Name::SendMessage => Vec::new(),
         Name::EditMessageText | Name::EditMessageReplyMarkup => writable(state, args, Cost::Edit),
-        Name::GetChatMember => match members::get_member(state, args) {
-            Ok(_) => with_chat(state, args, |chat| look_up(state, chat, args)),
-            Err(_) => Vec::new(),
-        },
+        Name::GetChatMember => {
+            members::asked(state, args).map(|(chat, user)| look_up(state, chat, user)).unwrap_or_default()
+        }
         Name::RestrictChatMember => judged(state, args, moderation::restriction(state, args)),
         Name::PromoteChatMember => judged(state, args, moderation::promotion(state, args)),
         Name::BanChatMember => judged(state, args, moderation::banning(state, args)),
@@ -49,23 +49,20 @@ pub(super) fn of(state: &State, name: Name, args: &Args) -> Vec<Cost> {
 }
 
 /// A change of a member: the look-up, and the change itself unless it would change nothing.
-fn judged(state: &State, args: &Args, verdict: Result<Verdict, crate::reply::ApiError>) -> Vec<Cost> {
-    let Ok(verdict) = verdict else {
+fn judged(state: &State, args: &Args, verdict: Result<Verdict, ApiError>) -> Vec<Cost> {
+    let (Ok(verdict), Ok((chat, user))) = (verdict, members::asked(state, args)) else {
         return Vec::new();
     };
-    with_chat(state, args, |chat| {
-        let mut steps = look_up(state, chat, args);
-        if !matches!(verdict, Verdict::Same) {
-            steps.push(Cost::Restrict(chat));
-        }
-        steps
-    })
+    let mut steps = look_up(state, chat, user);
+    if verdict != Verdict::Same {
+        steps.push(Cost::Restrict(chat));
+    }
+    steps
 }
 
 /// A member's look-up, which costs nothing when the server has it in its cache.
-fn look_up(state: &State, chat: ChatId, args: &Args) -> Vec<Cost> {
-    let cached = access::user_id(args).is_ok_and(|user| state.is_cached(chat, user));
-    if cached || chat.0 > 0 { Vec::new() } else { vec![Cost::Read(chat)] }
+fn look_up(state: &State, chat: ChatId, user: UserId) -> Vec<Cost> {
+    if state.is_cached(chat, user) || chat.0 > 0 { Vec::new() } else { vec![Cost::Read(chat)] }
 }
 
 fn writable(state: &State, args: &Args, cost: impl FnOnce(ChatId) -> Cost) -> Vec<Cost> {

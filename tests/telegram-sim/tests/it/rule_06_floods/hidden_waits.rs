@@ -1,6 +1,9 @@
 //! The wait budget of 8 s: a small flood is a slow success, a larger one is told at once.
 
+use std::time::Duration;
+
 use serde_json::json;
+use telegram_sim::faults::Fault;
 use telegram_sim::floods::{Ceiling, FloodLimits};
 
 use super::{message, place_limited, wait_asked};
@@ -57,22 +60,15 @@ async fn a_429_of_eight_seconds_or_less_has_been_slept_for_inside_already() -> T
 
 #[tokio::test]
 async fn each_core_request_of_a_call_has_a_budget_of_its_own() -> TestResult {
-    let eight = |per_second| Some(Ceiling { per_second, retry_after: 8, per_chat: false });
-    let limits = FloodLimits { reads: eight(1), restricts: eight(1), ..FloodLimits::off() };
-    let Place { bot, group, ann, world, sim, .. } = place_limited(limits).await?;
-    let ben = world.person_in(group, "Ben");
-    let mute = |user| bot.ok("restrictChatMember", json!({ "chat_id": group, "user_id": user }));
-    while_time_passes(&sim.clock(), async {
-        // The second waits for its look-up, then finds others' restrictions in its way again.
-        let third = world.person_in(group, "Cat");
-        futures::future::try_join3(mute(ann), mute(ben), mute(third)).await
-    })
-    .await
-    .map(|_| ())
-    .or_else(|error| if error.to_string().contains("retry after 8") { Ok(()) } else { Err(error) })?;
-    let calls = sim.calls().of("restrictChatMember");
-    let longest = calls.iter().map(|call| call.took_ms).max().unwrap_or_default();
-    assert!((8_000..17_900).contains(&longest), "one wait of 8 s, or two of them: {calls}");
+    let restricts = Some(Ceiling { per_second: 0, retry_after: 8, per_chat: false });
+    let Place { bot, group, ann, sim, .. } = place_limited(FloodLimits { restricts, ..FloodLimits::off() }).await?;
+    // The look-up of the member sleeps 1, 2 and 4 s, and then the restriction its own 8 s.
+    sim.fault(Fault::core_outage(Duration::from_millis(6500)));
+    let mute = bot.call("restrictChatMember", json!({ "chat_id": group, "user_id": ann }));
+    let reply = while_time_passes(&sim.clock(), mute).await?;
+    assert_eq!(wait_asked(&reply), 8);
+    let took = sim.calls().of("restrictChatMember").0[0].took_ms;
+    assert!((15_000..17_500).contains(&took), "{took} ms");
     Ok(())
 }
 
@@ -82,7 +78,7 @@ async fn a_client_that_gave_up_is_sent_for_all_the_same() -> TestResult {
     let Place { bot, group, world, sim, .. } = place_limited(limits).await?;
     bot.ok("sendMessage", message(group)).await?;
     let impatient = tokio::time::timeout(
-        std::time::Duration::from_millis(100),
+        Duration::from_millis(100),
         bot.call("sendMessage", json!({ "chat_id": group, "text": "late" })),
     );
     assert!(impatient.await.is_err(), "the flood wait is longer than the client's patience");
