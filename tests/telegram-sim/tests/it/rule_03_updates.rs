@@ -7,7 +7,7 @@ use telegram_sim::config::SimConfig;
 use telegram_sim::ids::MessageId;
 use telegram_sim::rights::AdminRights;
 
-use crate::bot::{ALL_KINDS, Bot, TestResult, kinds, start};
+use crate::bot::{ALL_KINDS, Bot, TestResult, kinds, roomy, start};
 use crate::hook::{Answer, Hook};
 use crate::place::{Place, place, place_with};
 
@@ -124,7 +124,7 @@ async fn a_press_expires_after_150_s_and_everything_else_after_a_day() -> TestRe
 #[tokio::test]
 async fn the_queue_takes_100_000_updates_and_drops_new_ones_silently() -> TestResult {
     // That many updates are slow to check; those of the other tests are.
-    let config = SimConfig { check_schema: false, ..SimConfig::default() };
+    let config = SimConfig { check_schema: false, ..roomy() };
     let Place { sim, world, group, ann, bot, .. } = place_with(config, AdminRights::MODERATOR).await?;
     for _ in 0..100_000 {
         world.say(group, ann, "x")?;

@@ -7,14 +7,14 @@ use telegram_sim::config::SimConfig;
 use telegram_sim::delivery_faults::DeliveryFaults;
 use telegram_sim::rights::AdminRights;
 
-use crate::bot::{ALL_KINDS, SOON, TestResult, kind, kinds};
+use crate::bot::{ALL_KINDS, SOON, TestResult, kind, kinds, roomy};
 use crate::hook::{Answer, Hook};
 use crate::passing::timed;
 use crate::place::{Place, place, place_with};
 
 /// Which of 100 people's comings the bot is told of.
 async fn told_of(seed: u64, share: f64) -> anyhow::Result<Vec<i64>> {
-    let config = SimConfig { seed, ..SimConfig::default() };
+    let config = SimConfig { seed, ..roomy() };
     let Place { bot, sim, world, group, .. } = place_with(config, AdminRights::MODERATOR).await?;
     sim.set_delivery_faults(DeliveryFaults { lose_chat_member: share, ..DeliveryFaults::none() });
     let first = world.person("First").0;

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 use telegram_sim::config::SimConfig;
 
-use crate::bot::{Bot, TestResult, start, start_with};
+use crate::bot::{Bot, TestResult, roomy, start, start_with};
 use crate::hook::{Answer, Hook};
 
 async fn strict() -> anyhow::Result<Bot> {
-    let config = SimConfig { strict_webhooks: true, ..SimConfig::default() };
+    let config = SimConfig { strict_webhooks: true, ..roomy() };
     Ok(start_with(config).await?.1)
 }
 

@@ -7,7 +7,7 @@ use telegram_sim::config::SimConfig;
 use telegram_sim::rights::AdminRights;
 use telegram_sim::simulator::Simulator;
 
-use crate::bot::{SOON, TestResult};
+use crate::bot::{SOON, TestResult, roomy};
 use crate::hook::{Answer, Arrival, Hook};
 use crate::passing::timed;
 use crate::place::{Place, place, place_with};
@@ -79,7 +79,7 @@ async fn after_a_success_10_connections_are_opened_in_half_a_second() -> TestRes
 
 #[tokio::test]
 async fn the_slow_start_can_be_turned_off() -> TestResult {
-    let config = SimConfig { webhook_starts_slowly: false, ..SimConfig::default() };
+    let config = SimConfig { webhook_starts_slowly: false, ..roomy() };
     let Place { bot, sim, world, .. } = place_with(config, AdminRights::MODERATOR).await?;
     let hook = Hook::set(&bot, &sim, json!({}), |_, _| Answer::Held).await?;
     for seeded in world.seed(20, 1, AdminRights::MODERATOR) {
