@@ -28,7 +28,7 @@ export function start() {
   });
   text().addEventListener("input", fit);
   by("more-ways").addEventListener("click", (event) => menu(event.currentTarget, [
-    state.view.chat.may.album && { label: "Send an album", run: album },
+    state.view.chat.may.album && { label: "Send an album", hint: writesAs() === "me" ? undefined : "as yourself", run: album },
     { label: "Insert a link to a chat", run: insertLink },
   ].filter(Boolean)));
   by("commands").addEventListener("click", offerCommands);
@@ -40,6 +40,8 @@ export function draw() {
     place = `${state.as} ${chat?.id}`;
     stop();
     text().value = "";
+    // Nobody stays somebody else unawares.
+    by("write-as").value = "me";
     fit();
   }
   const may = chat?.may;
@@ -157,13 +159,18 @@ function wish(words) {
   const { chat } = state.view;
   const who = { chat: chat.id, user: state.as };
   if (editing) return { act: "edit", ...who, message: editing.id, text: words };
-  if (chat.kind === "private") return { act: "direct", user: state.as, text: words };
+  const reply_to = replying?.id ?? null;
+  if (chat.kind === "private") return { act: "direct", user: state.as, text: words, reply_to };
   if (chat.kind === "channel") return { act: "post", channel: chat.id, text: words };
-  const as = by("write-as-line").hidden ? "me" : by("write-as").value;
-  if (as === "group") return { act: "say_anonymously", ...who, text: words };
-  if (as !== "me") return { act: "say_as_channel", ...who, channel: Number(as), text: words };
-  return { act: "say", ...who, text: words, topic: state.topic || null, reply_to: replying?.id ?? null };
+  const said = { ...who, text: words, topic: state.topic || null, reply_to };
+  const as = writesAs();
+  if (as === "group") return { act: "say_anonymously", ...said };
+  if (as !== "me") return { act: "say_as_channel", ...said, channel: Number(as) };
+  return { act: "say", ...said };
 }
+
+/** `me`, `group`, or a channel's number. */
+const writesAs = () => by("write-as-line").hidden ? "me" : by("write-as").value;
 
 /** As high as its lines, within reason. */
 function fit() {
@@ -198,13 +205,16 @@ function insertLink() {
 }
 
 function album() {
-  const chat = state.chat;
+  const { chat, topic } = state;
   const counts = [2, 3, 4, 6, 10].map((number) => ({ value: String(number), label: String(number) }));
   const fields = [
     { name: "photos", label: "Photos", options: counts, value: "3" },
     { name: "caption", label: "Caption (may be empty)", max: 1024 },
   ];
   ask("Send an album", fields, "Send album", async ({ photos, caption }) => {
-    return (await act({ act: "album", chat, user: state.as, photos: Number(photos), caption })) !== undefined;
+    const wish = { act: "album", chat, user: state.as, photos: Number(photos), caption, topic: topic || null, reply_to: replying?.id ?? null };
+    if ((await act(wish)) === undefined) return false;
+    stop();
+    return true;
   });
 }

@@ -40,6 +40,40 @@ async fn people_act_over_http_and_are_told_why_not() -> TestResult {
 }
 
 #[tokio::test]
+async fn a_topic_and_a_reply_are_kept_under_any_name_and_in_private() -> TestResult {
+    let Place { bot, sim, world, owner, channel, .. } = place().await?;
+    let forum = world.forum("Forum", owner);
+    world.add_bot(forum, AdminRights::MODERATOR);
+    let topic = world.topic(forum, owner, "News")?;
+    let start = world.direct(owner, "/start")?;
+    bot.updates().await?;
+    let acts = format!("{}/control/acts", sim.api_url());
+    let here = json!({ "chat": forum, "user": owner, "topic": topic, "reply_to": topic, "text": "x" });
+    for act in [
+        json!({ "act": "say" }),
+        json!({ "act": "say_anonymously" }),
+        json!({ "act": "say_as_channel", "channel": channel }),
+        json!({ "act": "album", "photos": 2, "text": null }),
+        json!({ "act": "direct", "chat": null, "topic": null, "reply_to": start }),
+    ] {
+        let mut whole = here.clone();
+        if let (Some(whole), Some(act)) = (whole.as_object_mut(), act.as_object()) {
+            whole.extend(act.clone());
+            whole.retain(|_, value| !value.is_null());
+        }
+        let (status, done) = post(&bot, &acts, whole).await?;
+        assert_eq!(status, 200, "{act}: {done}");
+        let update = bot.updates().await?[0]["message"].clone();
+        if act["act"] == "direct" {
+            assert_eq!(update["reply_to_message"]["message_id"], start.0);
+        } else {
+            assert_eq!(update["message_thread_id"], topic.0, "{act}: {update}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn faults_floods_and_time_can_be_set_over_http() -> TestResult {
     let Place { bot, sim, .. } = place().await?;
     let base = format!("{}/control", sim.api_url());
