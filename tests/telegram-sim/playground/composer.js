@@ -1,7 +1,7 @@
 // Writing: as oneself, as the group or a channel, in reply, anew, or not at all, and then why not.
 
 import { ask, menu, toast } from "./dialogs.js";
-import { by, fill, h, name } from "./dom.js";
+import { by, fill, h, name, plainName } from "./dom.js";
 import { until } from "./format.js";
 import { act, show, state } from "./state.js";
 
@@ -86,9 +86,9 @@ function drawNotice(chat) {
 function drawWriteAs(chat) {
   const line = by("write-as-line");
   const ways = [
-    { value: "me", label: `${state.view.me.name}, yourself` },
-    ...(chat.may.anonymously ? [{ value: "group", label: `${chat.title}, anonymously` }] : []),
-    ...chat.own_channels.map((channel) => ({ value: String(channel.id), label: `${channel.title}, your channel` })),
+    { value: "me", label: `${plainName(state.view.me.name)}, yourself` },
+    ...(chat.may.anonymously ? [{ value: "group", label: `${plainName(chat.title)}, anonymously` }] : []),
+    ...chat.own_channels.map((channel) => ({ value: String(channel.id), label: `${plainName(channel.title)}, your channel` })),
   ];
   line.hidden = ways.length < 2 || chat.kind === "channel";
   const picker = by("write-as");

@@ -83,5 +83,6 @@ export function outcome(call) {
   const fault = call.fault ? ` (${call.fault})` : "";
   if (good) return { good: !call.fault, text: `ok${fault}` };
   if (call.status === 0) return { good: false, text: `no answer${fault}` };
-  return { good: false, text: `${call.error ?? call.status}${fault}` };
+  const missing = call.status === 404 && !call.fault ? ": this simulator does not have it" : "";
+  return { good: false, text: `${call.error ?? call.status}${missing}${fault}` };
 }
