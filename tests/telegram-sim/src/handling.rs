@@ -76,7 +76,7 @@ impl Handling {
 
     async fn call(&self, core: &Core<'_>) -> MethodResult {
         let Some(name) = Name::from_lower(&self.name) else {
-            return Err(ApiError::new(404, "Not Found: method not found"));
+            return Err(methods::unknown(&self.name));
         };
         self.hub.schema.checked(name, methods::call(core, name, &self.args).await)
     }

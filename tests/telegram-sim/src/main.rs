@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Parser;
 use telegram_sim::config::{SimConfig, TEST_TOKEN};
 use telegram_sim::floods::FloodLimits;
-use telegram_sim::simulator::Simulator;
+use telegram_sim::simulator::{Simulator, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -55,7 +55,8 @@ async fn main() -> anyhow::Result<()> {
         check_schema: !options.no_schema_check,
         ..SimConfig::default()
     })
-    .await?;
+    .await
+    .map_err(explained)?;
     announce(&simulator);
     asked_to_stop().await.context("waiting for a signal")?;
     let violations = simulator.take_violations();
@@ -65,6 +66,14 @@ async fn main() -> anyhow::Result<()> {
     }
     anyhow::ensure!(violations.is_empty(), "the simulator sent what Telegram would not: {} mistakes", violations.len());
     Ok(())
+}
+
+/// With a way out, where there is an easy one.
+fn explained(error: StartError) -> anyhow::Error {
+    let is_taken =
+        matches!(&error, StartError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse);
+    let error = anyhow::Error::new(error);
+    if is_taken { error.context("the port is taken: choose another with --port (0 takes a free one)") } else { error }
 }
 
 /// Ctrl-C, or what a supervisor sends.

@@ -81,9 +81,21 @@ async fn faults_floods_and_time_can_be_set_over_http() -> TestResult {
     assert_eq!(post(&bot, &format!("{base}/faults"), fault).await?.0, 200);
     assert_eq!(bot.call("getMe", json!({})).await?.status, 502);
     assert_eq!(post(&bot, &format!("{base}/floods"), json!({ "overall_per_second": 1 })).await?.0, 200);
+    assert_eq!(get(&bot, &format!("{base}/floods")).await?["overall_per_second"], 1);
     let before = sim.clock().now();
     post(&bot, &format!("{base}/clock"), json!({ "advance_ms": 60_000 })).await?;
     assert!(sim.clock().now() >= before + 60);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_missing_is_told_from_what_is_there() -> TestResult {
+    let Place { bot, sim, .. } = place().await?;
+    let listed = get(&bot, &format!("{}/control/methods", sim.api_url())).await?;
+    assert!(
+        listed.as_array().is_some_and(|all| all.contains(&json!("sendMessage")) && !all.contains(&json!("sendPhoto")))
+    );
+    assert_eq!(bot.error("sendPhoto", json!({})).await?, "Not Found: method not found");
     Ok(())
 }
 
