@@ -1,5 +1,6 @@
 //! The program: a simulated Telegram on a port, until it is stopped.
 
+use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Context;
@@ -44,7 +45,11 @@ struct Options {
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     let simulator = Simulator::start(SimConfig {
         listen: SocketAddr::new(options.host, options.port),
         token: options.token,

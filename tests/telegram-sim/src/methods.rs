@@ -69,8 +69,8 @@ methods! {
 }
 
 impl Name {
-    pub(crate) fn from_lower(lower: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, name)| name.eq_ignore_ascii_case(lower)).map(|(method, _)| *method)
+    pub(crate) fn called(given: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, name)| name.eq_ignore_ascii_case(given)).map(|(method, _)| *method)
     }
 
     pub(crate) fn all() -> Vec<&'static str> {

@@ -20,7 +20,7 @@ pub(super) fn call(hub: &Arc<Hub>, args: Args) {
     let hub = hub.clone();
     hub.clone().tasks.spawn(async move {
         let at_ms = hub.clock.now_ms();
-        let name = Name::from_lower(&method);
+        let name = Name::called(&method);
         let outcome = match name {
             Some(name) => methods::call(&Core::of(&hub), name, &args).await,
             None => Err(methods::unknown(&method)),
