@@ -60,7 +60,7 @@ pub(crate) async fn on_join(
                     outcome = "observed";
                     observe(trial.store, fence, joined, person).await?;
                 } else {
-                    offenders.extend(offender(&rules, joined, person, &guilty, update));
+                    offenders.extend(offender(&rules, joined, person, &guilty, update, shared::clock::now_s()));
                 }
             }
         }
@@ -72,7 +72,14 @@ pub(crate) async fn on_join(
 }
 
 /// None: nothing is to be done about them now.
-fn offender(rules: &Rules, joined: &Joined, person: &Person, guilty: &Guilty, update: &str) -> Option<Offender> {
+fn offender(
+    rules: &Rules,
+    joined: &Joined,
+    person: &Person,
+    guilty: &Guilty,
+    update: &str,
+    now_s: i64,
+) -> Option<Offender> {
     // One of the two updates was here before, and what was done may have been lifted by a person since.
     let is_done = guilty
         .last
@@ -84,7 +91,7 @@ fn offender(rules: &Rules, joined: &Joined, person: &Person, guilty: &Guilty, up
         Presence::Muted => Sentence::DeleteWarn,
         _ => return None,
     };
-    let is_stale = shared::clock::now_s() - joined.date_s > STALE_S;
+    let is_stale = now_s - joined.date_s > STALE_S;
     Some(Offender {
         user: person.id,
         name: person.name.clone(),
@@ -130,5 +137,77 @@ async fn settle_request(
             enforcer.close_request(fence, &request, RequestEnd::Gone).await
         }
         Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use shared::ids::UserId;
+
+    use super::*;
+    use crate::{
+        event::{Chat, ChatKind},
+        groups::Settings,
+        store::mutes::Mute,
+    };
+
+    const CAME_S: i64 = 1_790_000_000;
+
+    fn mute(state: MuteState, age_s: i64) -> Mute {
+        Mute {
+            id: 3,
+            group: ChatId(-100),
+            user: UserId(7),
+            name: "Ann".to_owned(),
+            state,
+            until_s: CAME_S + 86_400,
+            before: None,
+            created_ms: (CAME_S - age_s) * 1000,
+            closed_ms: None,
+            closed_why: None,
+        }
+    }
+
+    /// Of an offender: the sentence, whether there is a welcome, and the record that is closed first.
+    type Decided = Option<(Sentence, bool, Option<i64>)>;
+
+    /// What, how they are found, their last mute, whether joins are greeted, how long ago they came.
+    type Case = (&'static str, Presence, Option<Mute>, bool, i64, Decided);
+
+    #[test]
+    fn who_comes_is_muted_and_welcomed_once_and_what_a_person_lifted_stays_lifted() {
+        use MuteState::{Active, Closed, Pending};
+        use Presence::{Banned, CanSpeak, Muted, RestrictedByPerson};
+        let (muted, back) = (Sentence::DeleteMuteWarn, Sentence::DeleteWarn);
+        let (welcome, none, lifted) = (true, false, Some(3));
+        let cases: [Case; 14] = [
+            ("a newcomer", CanSpeak, None, true, 1, Some((muted, welcome, None))),
+            ("after an outage", CanSpeak, None, true, STALE_S + 1, Some((muted, none, None))),
+            ("not greeted", CanSpeak, None, false, 1, None),
+            ("the second update, muted", Muted, Some(mute(Active, -1)), true, 2, Some((back, welcome, None))),
+            ("the second update, lifted by an admin", CanSpeak, Some(mute(Active, -1)), true, 2, None),
+            ("the second update, released", CanSpeak, Some(mute(Closed, -1)), true, 2, None),
+            ("dated before the mute by another clock", CanSpeak, Some(mute(Closed, 2)), true, 2, None),
+            ("a mute cut short", CanSpeak, Some(mute(Pending, -1)), true, 2, Some((muted, welcome, None))),
+            ("back, still muted", Muted, Some(mute(Active, 600)), true, 1, Some((back, welcome, None))),
+            ("back, not greeted", Muted, Some(mute(Active, 600)), false, 1, Some((back, welcome, None))),
+            ("back, lifted long ago", CanSpeak, Some(mute(Active, 600)), true, 1, Some((muted, welcome, lifted))),
+            ("back, released long ago", CanSpeak, Some(mute(Closed, 600)), true, 1, Some((muted, welcome, None))),
+            ("muted by an admin", RestrictedByPerson, None, true, 1, None),
+            ("banned since", Banned, None, true, 1, None),
+        ];
+        let chat = Chat { id: ChatId(-100), kind: ChatKind::Supergroup, title: "Garden".to_owned() };
+        let ann = Person { id: UserId(7), name: "Ann".to_owned(), username: None };
+        let joined = Joined { chat, people: vec![ann.clone()], date_s: CAME_S };
+        for (what, presence, last, greet_on_join, age_s, expected) in cases {
+            let settings = Settings { greet_on_join, ..Settings::default() };
+            let rules = Rules { title: String::new(), channels: Vec::new(), settings, allowed: HashSet::new() };
+            let guilty = Guilty { missing: Vec::new(), presence, last };
+            let decided = offender(&rules, &joined, &ann, &guilty, "m", CAME_S + age_s);
+            let decided = decided.map(|found| (found.sentence, found.notice.is_some(), found.lifted));
+            assert_eq!(decided, expected, "{what}");
+        }
     }
 }

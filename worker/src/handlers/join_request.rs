@@ -17,6 +17,7 @@ use crate::{
     store::join_requests::{JoinRequest, NewRequest, RequestEnd, RequestState},
     telegram::{budget::Priority, error::Error, sending::Occasion},
     texts::{self, Named},
+    timers::recheck_after,
     trial::Trial,
 };
 
@@ -40,7 +41,7 @@ pub(crate) async fn on_request(
     let Some(rules) = trial.groups.rules(group).await?.filter(|rules| is_gate(rules)) else {
         return Ok("not_protected");
     };
-    let standing = standing(trial, &rules, user, Freshness::Fresh, Priority::P1).await;
+    let standing = standing(trial, &rules, user, Freshness::Fresh).await;
     if rules.settings.mode == Mode::Observe {
         tracing::info!(chat.id = group.0, user.id = user.0, ?standing, "a request to join: observed, not handled");
         return Ok("observed");
@@ -55,7 +56,7 @@ pub(crate) async fn on_request(
         name: asked.user.name.clone(),
         requested_ms: asked.date_s.saturating_mul(1000),
     };
-    let again = task(group, &Task::Admit { user }, again_after(Duration::ZERO));
+    let again = task(group, &Task::Admit { user }, recheck_after(Duration::ZERO));
     trial.store.record_join_request(fence.into(), &request, &[again]).await?;
     let Some(request) = waiting(trial, group, user).await? else { return Ok("settled") };
     match standing {
@@ -90,40 +91,23 @@ pub(crate) async fn review(
         enforcer.close_request(fence, &request, RequestEnd::Gone).await?;
         return Ok(None);
     };
-    match standing(trial, &rules, user, Freshness::Anew, Priority::P1).await {
+    match standing(trial, &rules, user, Freshness::Anew).await {
         Standing::Met => enforcer.admit(fence, &request).await?,
         Standing::Missing(missing) => tell(trial, enforcer, fence, &rules, &request, &missing).await?,
         Standing::Unknown => {}
     }
-    Ok(waiting(trial, group, user).await?.map(|_| again_after(age)))
+    Ok(waiting(trial, group, user).await?.map(|_| recheck_after(age)))
 }
 
 fn is_gate(rules: &Rules) -> bool {
     rules.settings.join_requests == JoinRequests::Gate
 }
 
-/// By the age of the request, as for an open mute: updates get lost.
-fn again_after(age: Duration) -> Duration {
-    let minutes = match age.as_secs() / 60 {
-        0 => 1,
-        1..5 => 5,
-        5..15 => 15,
-        _ => 60,
-    };
-    Duration::from_secs(minutes * 60)
-}
-
-async fn standing(
-    trial: &Trial<'_>,
-    rules: &Rules,
-    user: UserId,
-    freshness: Freshness,
-    priority: Priority,
-) -> Standing {
+async fn standing(trial: &Trial<'_>, rules: &Rules, user: UserId, freshness: Freshness) -> Standing {
     if rules.allowed.contains(&user.0) {
         return Standing::Met;
     }
-    let facts = trial.membership.facts(user, rules.channel_ids(), freshness, priority).await;
+    let facts = trial.membership.facts(user, rules.channel_ids(), freshness, Priority::P1).await;
     policy::judge(rules.settings.require, &facts)
 }
 
