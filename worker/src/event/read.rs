@@ -8,7 +8,8 @@ use shared::{
 };
 
 use super::{
-    Author, ButtonPressed, Chat, ChatKind, Command, Event, MemberChanged, MessagePosted, Person, Status, Task,
+    Author, ButtonPressed, Chat, ChatKind, Command, Event, MemberChanged, MessagePosted, Moved, OwnChanged, Person,
+    Status, Task,
 };
 
 /// Posts that Telegram copies from the linked channel come from this account (telegram.md 4.1).
@@ -83,10 +84,19 @@ impl Reader {
         if let Some(change) = raw.chat_member {
             return member_changed(change);
         }
+        if let Some(change) = raw.my_chat_member {
+            return own_standing(change);
+        }
         Event::Ignored("another kind of update")
     }
 
     fn message(&self, raw: RawMessage, edited: bool) -> Event {
+        if let Some(new) = raw.migrate_to_chat_id {
+            return Event::Moved(Moved { old: raw.chat.id, new });
+        }
+        if let Some(old) = raw.migrate_from_chat_id {
+            return Event::Moved(Moved { old, new: raw.chat.id });
+        }
         if !raw.has_content() {
             return Event::Ignored("a service message");
         }
@@ -152,12 +162,26 @@ fn member_changed(raw: RawMemberChange) -> Event {
     }))
 }
 
+fn own_standing(raw: RawOwnChange) -> Event {
+    let chat = Chat::from(raw.chat);
+    if chat.kind == ChatKind::Private {
+        return Event::Ignored("blocked or unblocked by a person");
+    }
+    let is_in = |member: &RawMember| member.status().is_some_and(Status::is_in);
+    Event::OwnStanding(Box::new(OwnChanged {
+        was_in: is_in(&raw.old_chat_member),
+        is_in: is_in(&raw.new_chat_member),
+        chat,
+    }))
+}
+
 #[derive(Deserialize)]
 struct RawUpdate {
     message: Option<RawMessage>,
     edited_message: Option<RawMessage>,
     callback_query: Option<RawPress>,
     chat_member: Option<RawMemberChange>,
+    my_chat_member: Option<RawOwnChange>,
 }
 
 #[derive(Deserialize)]
@@ -174,6 +198,8 @@ struct RawMessage {
     #[serde(default)]
     is_automatic_forward: bool,
     reply_to_message: Option<Box<RawReplied>>,
+    migrate_to_chat_id: Option<ChatId>,
+    migrate_from_chat_id: Option<ChatId>,
     text: Option<String>,
     location: Option<IgnoredAny>,
     // What else a person can post, by whether it is there. A message with none of it is a service message, or of a kind newer than this
@@ -341,6 +367,13 @@ struct RawMemberChange {
     chat: RawChat,
     from: RawUser,
     date: i64,
+    new_chat_member: RawMember,
+}
+
+#[derive(Deserialize)]
+struct RawOwnChange {
+    chat: RawChat,
+    old_chat_member: RawMember,
     new_chat_member: RawMember,
 }
 

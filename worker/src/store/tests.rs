@@ -5,9 +5,11 @@ mod durable_queue;
 mod failures;
 mod fence;
 mod groups;
+mod moves;
 mod offences;
 mod rows;
 mod schema;
+mod standings;
 mod tasks;
 
 use shared::{

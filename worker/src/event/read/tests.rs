@@ -304,7 +304,7 @@ fn a_change_of_membership_says_what_somebody_is_now() {
 #[test]
 fn other_kinds_of_updates_are_left_alone() {
     let mut updates = vec![json!({"update_id": 1}), json!({})];
-    for kind in ["channel_post", "edited_channel_post", "my_chat_member", "chat_join_request", "poll", "unheard_of"] {
+    for kind in ["channel_post", "edited_channel_post", "chat_join_request", "poll", "unheard_of"] {
         updates.push(json!({"update_id": 1, kind: message(&json!({}))}));
     }
     for update in updates {
@@ -376,5 +376,47 @@ fn damage_makes_nobody_an_offender() {
                 assert!(!person, "{damaged} gave {event:?}");
             }
         }
+    }
+}
+
+#[test]
+fn the_bots_own_comings_and_goings_are_read_for_groups_and_channels() {
+    let own = |chat: &Value, old: &Value, new: &Value| {
+        let member = |standing: &Value| {
+            let mut member = standing.clone();
+            member["user"] = json!({"id": 1, "is_bot": true, "first_name": "Gate"});
+            member
+        };
+        read(&json!({"update_id": 1, "my_chat_member": {
+            "chat": chat, "from": {"id": 8, "first_name": "Boss"}, "date": 100,
+            "old_chat_member": member(old), "new_chat_member": member(new),
+        }}))
+    };
+    let (out, kicked) = (json!({"status": "left"}), json!({"status": "kicked", "until_date": 0}));
+    let (member, admin) = (json!({"status": "member"}), json!({"status": "administrator"}));
+    let away = json!({"status": "restricted", "is_member": false});
+    let group = json!({"id": GROUP, "type": "supergroup", "title": "Garden"});
+    let cases = [
+        (&out, &member, false, true),
+        (&member, &admin, true, true),
+        (&admin, &kicked, true, false),
+        (&away, &member, false, true),
+    ];
+    for (old, new, was_in, is_in) in cases {
+        let chat = Chat { id: ChatId(GROUP), kind: ChatKind::Supergroup, title: "Garden".to_owned() };
+        let expected = Event::OwnStanding(Box::new(OwnChanged { chat, was_in, is_in }));
+        assert_eq!(own(&group, old, new), Ok(expected), "{old} to {new}");
+    }
+    let private = own(&json!({"id": 8, "type": "private"}), &member, &kicked);
+    assert_eq!(private, Ok(Event::Ignored("blocked or unblocked by a person")));
+}
+
+#[test]
+fn a_group_that_became_a_supergroup_is_told_of_in_both() {
+    let old = json!({"text": null, "chat": {"id": -5, "type": "group"}, "migrate_to_chat_id": GROUP});
+    let new = json!({"text": null, "migrate_from_chat_id": -5});
+    for service in [old, new] {
+        let moved = Moved { old: ChatId(-5), new: ChatId(GROUP) };
+        assert_eq!(read(&json!({"message": message(&service)})), Ok(Event::Moved(moved)), "{service}");
     }
 }
