@@ -111,8 +111,8 @@ fn every_kind_of_message_is_content_or_service() {
         checklist contact dice game poll venue location invoice giveaway giveaway_winners";
     let service = "
         new_chat_members left_chat_member chat_owner_left chat_owner_changed new_chat_title new_chat_photo delete_chat_photo
-        group_chat_created supergroup_chat_created channel_chat_created message_auto_delete_timer_changed migrate_to_chat_id
-        migrate_from_chat_id pinned_message successful_payment refunded_payment users_shared chat_shared gift unique_gift
+        group_chat_created supergroup_chat_created channel_chat_created message_auto_delete_timer_changed
+        pinned_message successful_payment refunded_payment users_shared chat_shared gift unique_gift
         gift_upgrade_sent connected_website write_access_allowed passport_data proximity_alert_triggered boost_added
         chat_background_set checklist_tasks_done checklist_tasks_added direct_message_price_changed forum_topic_created
         forum_topic_edited forum_topic_closed forum_topic_reopened general_forum_topic_hidden general_forum_topic_unhidden
