@@ -31,9 +31,9 @@ pub(crate) async fn on_change(
     }
     if !change.was_in || !change.is_in {
         enforcer.left(fence, group).await?;
+        // While it is away nobody tells it who is appointed and dismissed.
+        groups.forget_admins(group).await;
     }
-    // Before the list of admins is asked for again it may have other people in it.
-    groups.forget_admins(group).await;
     if change.is_in {
         if let Some(after) = enforcer.review_standing(fence, group).await? {
             enforcer.later(group, &Task::Standing, after).await?;
