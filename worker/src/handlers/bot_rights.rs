@@ -1,5 +1,7 @@
 //! The bot's own comings and goings in groups: greets once with the next step, stops and goes on with its rights, ends with its stay.
 
+use std::time::Duration;
+
 use super::HandlerError;
 use crate::{
     enforce::Enforcer,
@@ -8,6 +10,9 @@ use crate::{
     groups::Groups,
     store::Store,
 };
+
+/// A group that the operator has not named may be one that they have, a supergroup since a moment ago, which another update tells.
+const BEFORE_LEAVING: Duration = Duration::from_secs(2);
 
 /// Acts once on each update, named by `update`: one that tells of an old departure, come again, must not end what was begun since.
 ///
@@ -34,7 +39,9 @@ pub(crate) async fn on_change(
         // While it is away nobody tells it who is appointed and dismissed.
         groups.forget_admins(group).await;
     }
-    if change.is_in {
+    if change.is_in && !group.is_basic_group() && !groups.serves(group).await? {
+        enforcer.later(group, &Task::Standing, BEFORE_LEAVING).await?;
+    } else if change.is_in {
         if let Some(after) = enforcer.review_standing(fence, group).await? {
             enforcer.later(group, &Task::Standing, after).await?;
         }
