@@ -14,9 +14,11 @@ pub(crate) use read::Reader;
 pub(crate) enum Event {
     Message(Box<MessagePosted>),
     Press(Box<ButtonPressed>),
+    Joined(Box<Joined>),
     Member(Box<MemberChanged>),
     OwnStanding(Box<OwnChanged>),
     Moved(Moved),
+    JoinRequest(Box<JoinRequested>),
     Task(Task),
     /// Nothing for us to do, and why.
     Ignored(&'static str),
@@ -100,6 +102,25 @@ pub(crate) struct ButtonPressed {
     pub mentioned: Vec<UserId>,
 }
 
+/// People came into a group. Telegram tells it twice, as a change of their standing and by a service message, and sometimes only once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Joined {
+    pub chat: Chat,
+    /// Who came, not who brought them.
+    pub people: Vec<Person>,
+    pub date_s: i64,
+}
+
+/// Somebody asks to be let into a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct JoinRequested {
+    pub chat: Chat,
+    pub user: Person,
+    /// Where they may be written to, for five minutes (telegram.md 4.3).
+    pub user_chat: ChatId,
+    pub date_s: i64,
+}
+
 /// Somebody's standing in a chat changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MemberChanged {
@@ -107,6 +128,8 @@ pub(crate) struct MemberChanged {
     pub user: Person,
     pub by: UserId,
     pub date_s: i64,
+    /// None: not told.
+    pub before: Option<Before>,
     pub status: Status,
     /// End of a paid subscription, Unix seconds.
     pub until_s: Option<i64>,
@@ -127,6 +150,14 @@ pub(crate) struct Moved {
     pub new: ChatId,
 }
 
+/// What somebody was before a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Before {
+    pub status: Status,
+    /// End of a restriction or ban, Unix seconds; none: it has no end.
+    pub until_s: Option<i64>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Owner,
@@ -138,11 +169,11 @@ pub(crate) enum Status {
 }
 
 impl Status {
+    /// Whether they are in the chat.
     pub(crate) fn is_in(self) -> bool {
         match self {
-            Self::Owner | Self::Admin | Self::Member => true,
-            Self::Restricted { is_member } => is_member,
-            Self::Left | Self::Banned => false,
+            Self::Owner | Self::Admin | Self::Member | Self::Restricted { is_member: true } => true,
+            Self::Restricted { is_member: false } | Self::Left | Self::Banned => false,
         }
     }
 }
@@ -158,6 +189,20 @@ pub(crate) enum Task {
         #[serde(default)]
         bulk: bool,
     },
+    /// Asked in the person's own lane: in which of the groups that require this channel is somebody who has left it?
+    Seek {
+        channel: ChannelId,
+        name: String,
+        /// When they left, Unix seconds.
+        date_s: i64,
+        /// Groups up to this one have been asked about.
+        #[serde(default)]
+        after: Option<ChatId>,
+    },
+    /// This member has left a channel: do they still meet the group's rule?
+    Left { user: UserId, name: String, date_s: i64 },
+    /// Can this person, who asks to join, be let in by now?
+    Admit { user: UserId },
     /// Sends the warnings that wait for the group's send budget.
     Warn,
     /// Takes away a warning whose time is over.
@@ -179,6 +224,10 @@ impl Task {
     pub(crate) fn key(&self) -> String {
         match self {
             Self::Judge { user, .. } => format!("judge:{user}"),
+            // Each page has its own, so that somebody who leaves again is sought from the beginning.
+            Self::Seek { channel, after, .. } => format!("seek:{channel}:{}", after.map_or(0, |group| group.0)),
+            Self::Left { user, .. } => format!("left:{user}"),
+            Self::Admit { user } => format!("admit:{user}"),
             Self::Warn => "warn".to_owned(),
             Self::Unwarn { warning } => format!("unwarn:{warning}"),
             Self::Tidy { messages } => format!("tidy:{}", list(messages)),
@@ -193,7 +242,13 @@ impl Task {
     /// same numbers mean others.
     pub(crate) fn in_supergroup(self) -> Option<Self> {
         match self {
-            Self::Judge { .. } | Self::Warn | Self::Standing | Self::Adopt { .. } => Some(self),
+            Self::Judge { .. }
+            | Self::Seek { .. }
+            | Self::Left { .. }
+            | Self::Admit { .. }
+            | Self::Warn
+            | Self::Standing
+            | Self::Adopt { .. } => Some(self),
             Self::Say { text, .. } => Some(Self::Say { text, topic: None, tidy: Vec::new() }),
             Self::Unwarn { .. } | Self::Tidy { .. } | Self::Progress { .. } => None,
         }
@@ -220,6 +275,17 @@ mod tests {
         let tidy = vec![MessageId(3), MessageId(4)];
         let cases = [
             (Task::Judge { user: UserId(7), bulk: true }, r#"{"task":"judge","user":7,"bulk":true}"#, "judge:7"),
+            (
+                Task::Seek { channel: ChannelId(-5), name: "Ann".to_owned(), date_s: 9, after: Some(ChatId(-9)) },
+                r#"{"task":"seek","channel":-5,"name":"Ann","date_s":9,"after":-9}"#,
+                "seek:-5:-9",
+            ),
+            (
+                Task::Left { user: UserId(7), name: "Ann".to_owned(), date_s: 9 },
+                r#"{"task":"left","user":7,"name":"Ann","date_s":9}"#,
+                "left:7",
+            ),
+            (Task::Admit { user: UserId(7) }, r#"{"task":"admit","user":7}"#, "admit:7"),
             (Task::Warn, r#"{"task":"warn"}"#, "warn"),
             (Task::Unwarn { warning: 9 }, r#"{"task":"unwarn","warning":9}"#, "unwarn:9"),
             (Task::Tidy { messages: tidy.clone() }, r#"{"task":"tidy","messages":[3,4]}"#, "tidy:3,4"),

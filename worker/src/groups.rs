@@ -11,7 +11,7 @@ use std::{
 use moka::future::Cache as Memory;
 use shared::ids::{ChannelId, ChatId, UserId};
 
-pub(crate) use settings::{ChannelPosts, Mode, Settings};
+pub(crate) use settings::{ChannelPosts, JoinRequests, Mode, OnChannelLeave, Settings};
 
 use crate::{
     event::Author,

@@ -3,6 +3,9 @@
 pub(crate) mod bot_rights;
 pub(crate) mod button;
 pub(crate) mod help;
+pub(crate) mod join;
+pub(crate) mod join_request;
+pub(crate) mod leaving;
 pub(crate) mod member;
 pub(crate) mod message;
 pub(crate) mod migration;

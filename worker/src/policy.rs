@@ -2,8 +2,6 @@
 
 pub(crate) mod standing;
 
-use std::time::Duration;
-
 use shared::ids::ChannelId;
 
 /// A "no" older than this never punishes and never answers a press (product.md 1).
@@ -159,17 +157,6 @@ pub(crate) fn release(deserved: bool, muted: Muted) -> Release {
         Muted::ByUs if deserved => Release::Keep,
         Muted::ByUs => Release::Lift,
     }
-}
-
-/// When something open is looked at again, by its age: updates get lost.
-pub(crate) fn recheck_after(age: Duration) -> Duration {
-    let minutes = match age.as_secs() / 60 {
-        0 => 1,
-        1..5 => 5,
-        5..15 => 15,
-        _ => 60,
-    };
-    Duration::from_secs(minutes * 60)
 }
 
 #[cfg(test)]

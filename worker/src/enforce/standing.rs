@@ -13,10 +13,7 @@ use crate::{
     fence::Fence,
     groups::Rules,
     handlers::HandlerError,
-    policy::{
-        self,
-        standing::{Lack, Next, Own, Said, next},
-    },
+    policy::standing::{Lack, Next, Own, Said, next},
     store::{standings::Standing, tasks::NewTask},
     telegram::{
         budget::Priority,
@@ -25,6 +22,7 @@ use crate::{
         sending::Occasion,
     },
     texts::own,
+    timers::recheck_after,
 };
 
 /// Who the bot is.
@@ -95,7 +93,7 @@ impl Enforcer {
         }
         Ok(self.store.standing(group).await?.filter(is_paused).map(|row| {
             let age_ms = shared::clock::now_ms() - row.since_ms;
-            policy::recheck_after(Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)))
+            recheck_after(Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)))
         }))
     }
 
