@@ -192,6 +192,28 @@ impl Stage {
         Ok(self.story.until(&format!("a reply to {command:?}"), reply).await?)
     }
 
+    /// Gives the rows of a group to another that has none: what an older version has left behind, and nobody in Telegram can bring about.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn give_rows(&self, from: &Place, to: &Place) -> anyhow::Result<()> {
+        let sql = "UPDATE protected_groups SET group_id = $1 WHERE group_id = $2";
+        match &self.running {
+            Running::StandAlone(standalone) => {
+                let mut database = standalone.database().await?;
+                sqlx::query("PRAGMA foreign_keys = ON").execute(&mut database).await?;
+                sqlx::query(sql).bind(to.id.0).bind(from.id.0).execute(&mut database).await?;
+                database.close().await?;
+            }
+            Running::Split(parts) => {
+                let mut database = parts.split.servers.database.connect().await?;
+                sqlx::query(sql).bind(to.id.0).bind(from.id.0).execute(&mut database).await?;
+                database.close().await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Waits until everything that was said in the group so far is decided: messages of a chat are handled in their order, so the answer to
     /// the owner's `/status` comes after them.
     ///

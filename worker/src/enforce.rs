@@ -4,6 +4,7 @@
 mod admit;
 mod mute;
 mod release;
+mod standing;
 mod warn;
 
 use std::time::Duration;
@@ -30,6 +31,7 @@ use crate::{
 };
 
 pub(crate) use release::Released;
+pub(crate) use standing::Identity;
 
 /// Acts on people and messages. Checks the fence before every effect.
 #[derive(Clone)]
@@ -39,6 +41,7 @@ pub(crate) struct Enforcer {
     groups: Groups,
     membership: Membership,
     bell: Bell,
+    identity: Identity,
 }
 
 /// One person's offence in a batch of messages.
@@ -71,8 +74,15 @@ const TIDY_AFTER: Duration = Duration::from_secs(60);
 pub(crate) const PROGRESS_EVERY: Duration = Duration::from_secs(3);
 
 impl Enforcer {
-    pub(crate) fn new(store: Store, telegram: Telegram, groups: Groups, membership: Membership, bell: Bell) -> Self {
-        Self { store, telegram, groups, membership, bell }
+    pub(crate) fn new(
+        identity: Identity,
+        store: Store,
+        telegram: Telegram,
+        groups: Groups,
+        membership: Membership,
+        bell: Bell,
+    ) -> Self {
+        Self { store, telegram, groups, membership, bell, identity }
     }
 
     pub(crate) fn bell(&self) -> &Bell {
@@ -91,11 +101,15 @@ impl Enforcer {
         offenders: &[Offender],
         channel_posts: &[MessageId],
     ) -> Result<(), HandlerError> {
+        if rules.paused {
+            return Ok(());
+        }
         let looked_at = Instant::now();
         let messages: Vec<MessageId> =
             offenders.iter().flat_map(|offender| &offender.messages).chain(channel_posts).copied().collect();
-        self.delete(fence, group, &messages).await?;
-
+        if !self.delete(fence, group, &messages).await? && !self.doubt(fence, group).await? {
+            return Ok(());
+        }
         let (offences, tasks) = self.offences(group, rules, offenders);
         if offences.is_empty() {
             return Ok(());
@@ -118,17 +132,18 @@ impl Enforcer {
         self.warn_each(fence, group, rules).await
     }
 
-    async fn delete(&self, fence: &Fence, group: ChatId, messages: &[MessageId]) -> Result<(), HandlerError> {
+    /// False: Telegram refused some of it.
+    async fn delete(&self, fence: &Fence, group: ChatId, messages: &[MessageId]) -> Result<bool, HandlerError> {
         fence.check()?;
         match self.telegram.delete(group, messages, Priority::P0).await {
-            Ok(left) if left.is_empty() => Ok(()),
+            Ok(left) if left.is_empty() => Ok(true),
             Ok(left) => {
-                tracing::info!(chat.id = group.0, count = left.len(), "messages that cannot be deleted any more");
-                Ok(())
+                tracing::info!(chat.id = group.0, count = left.len(), "messages that cannot be deleted");
+                Ok(false)
             }
             Err(err) if is_refusal(&err) => {
                 tracing::warn!(chat.id = group.0, error = &err as &dyn std::error::Error, "may not delete here");
-                Ok(())
+                Ok(false)
             }
             Err(err) => Err(err.into()),
         }

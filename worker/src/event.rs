@@ -16,6 +16,8 @@ pub(crate) enum Event {
     Press(Box<ButtonPressed>),
     Joined(Box<Joined>),
     Member(Box<MemberChanged>),
+    OwnStanding(Box<OwnChanged>),
+    Moved(Moved),
     JoinRequest(Box<JoinRequested>),
     Task(Task),
     /// Nothing for us to do, and why.
@@ -52,6 +54,12 @@ pub(crate) enum ChatKind {
     Supergroup,
     Channel,
     Unknown,
+}
+
+impl ChatKind {
+    pub(crate) fn is_group(self) -> bool {
+        matches!(self, Self::Group | Self::Supergroup)
+    }
 }
 
 /// Who wrote a message, by what the rule may do to them (telegram.md 4.1).
@@ -127,6 +135,21 @@ pub(crate) struct MemberChanged {
     pub until_s: Option<i64>,
 }
 
+/// The bot's own standing in a chat changed. What it may do there now is asked, not read from here: this may be old by now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OwnChanged {
+    pub chat: Chat,
+    pub was_in: bool,
+    pub is_in: bool,
+}
+
+/// A basic group became a supergroup, which has another id. Told in both, in no order (telegram.md 4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub old: ChatId,
+    pub new: ChatId,
+}
+
 /// What somebody was before a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Before {
@@ -190,6 +213,10 @@ pub(crate) enum Task {
     Say { text: String, topic: Option<i64>, tidy: Vec<MessageId> },
     /// Tells how a release of many goes on, by editing the reply that announced it.
     Progress { message: MessageId, total: i64 },
+    /// What may the bot do in this group, and is that known there?
+    Standing,
+    /// This supergroup was a basic group: are its rows here?
+    Adopt { from: ChatId },
 }
 
 impl Task {
@@ -206,6 +233,24 @@ impl Task {
             Self::Tidy { messages } => format!("tidy:{}", list(messages)),
             Self::Say { text, tidy, .. } => format!("say:{}:{:016x}", list(tidy), hash(text)),
             Self::Progress { message, .. } => format!("progress:{message}"),
+            Self::Standing => "standing".to_owned(),
+            Self::Adopt { from } => format!("adopt:{from}"),
+        }
+    }
+
+    /// The same question in the supergroup that the group has become. None: it was about messages, which are out of reach there, and the
+    /// same numbers mean others.
+    pub(crate) fn in_supergroup(self) -> Option<Self> {
+        match self {
+            Self::Judge { .. }
+            | Self::Seek { .. }
+            | Self::Left { .. }
+            | Self::Admit { .. }
+            | Self::Warn
+            | Self::Standing
+            | Self::Adopt { .. } => Some(self),
+            Self::Say { text, .. } => Some(Self::Say { text, topic: None, tidy: Vec::new() }),
+            Self::Unwarn { .. } | Self::Tidy { .. } | Self::Progress { .. } => None,
         }
     }
 }
@@ -244,6 +289,8 @@ mod tests {
             (Task::Warn, r#"{"task":"warn"}"#, "warn"),
             (Task::Unwarn { warning: 9 }, r#"{"task":"unwarn","warning":9}"#, "unwarn:9"),
             (Task::Tidy { messages: tidy.clone() }, r#"{"task":"tidy","messages":[3,4]}"#, "tidy:3,4"),
+            (Task::Standing, r#"{"task":"standing"}"#, "standing"),
+            (Task::Adopt { from: ChatId(-5) }, r#"{"task":"adopt","from":-5}"#, "adopt:-5"),
             (
                 Task::Progress { message: MessageId(3), total: 12 },
                 r#"{"task":"progress","message":3,"total":12}"#,
@@ -264,6 +311,28 @@ mod tests {
         }
         let judge = serde_json::from_str::<Task>(r#"{"task":"judge","user":7}"#).expect("a task");
         assert_eq!(judge, Task::Judge { user: UserId(7), bulk: false });
+    }
+
+    #[test]
+    fn questions_about_messages_stay_behind_in_the_old_group() {
+        let say = |tidy: &[i64]| Task::Say {
+            text: "Hi".to_owned(),
+            topic: None,
+            tidy: tidy.iter().copied().map(MessageId).collect(),
+        };
+        let judge = Task::Judge { user: UserId(7), bulk: false };
+        let cases = [
+            (judge.clone(), Some(judge)),
+            (Task::Warn, Some(Task::Warn)),
+            (say(&[3]), Some(say(&[]))),
+            (Task::Standing, Some(Task::Standing)),
+            (Task::Tidy { messages: vec![MessageId(3)] }, None),
+            (Task::Unwarn { warning: 1 }, None),
+            (Task::Progress { message: MessageId(3), total: 1 }, None),
+        ];
+        for (task, expected) in cases {
+            assert_eq!(task.clone().in_supergroup(), expected, "{task:?}");
+        }
     }
 
     #[test]

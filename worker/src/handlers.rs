@@ -1,5 +1,6 @@
 //! One file a feature. A handler gathers facts, decides, acts; it names just what it uses, knows no other handler, and is safe to run twice.
 
+pub(crate) mod bot_rights;
 pub(crate) mod button;
 pub(crate) mod help;
 pub(crate) mod join;
@@ -7,7 +8,9 @@ pub(crate) mod join_request;
 pub(crate) mod leaving;
 pub(crate) mod member;
 pub(crate) mod message;
+pub(crate) mod migration;
 pub(crate) mod protect;
+pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod tasks;
 

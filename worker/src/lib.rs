@@ -24,6 +24,7 @@ pub mod store;
 pub mod telegram;
 mod timers;
 
+mod menus;
 mod metrics;
 mod migrate;
 mod run;

@@ -1,5 +1,7 @@
 //! Rules + facts -> decision. Pure: knows nothing of how facts were found or what is said to whom.
 
+pub(crate) mod standing;
+
 use shared::ids::ChannelId;
 
 /// A "no" older than this never punishes and never answers a press (product.md 1).

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use shared::{
     args::{BadSetting, Bot},
     health::{Admin, Readiness},
-    ids::BotId,
+    ids::{BotId, UserId},
     queue::{Deliver, Publish, jetstream::JetStream, jetstream::JetStreamConfig},
     shard::Shards,
     telemetry::chain,
@@ -20,13 +20,14 @@ use url::Url;
 
 use crate::{
     cache::{Redis, RedisConfig},
-    config::{Config, Limits, TELEGRAM_TIMEOUT},
+    config::{Access, Config, Limits, TELEGRAM_TIMEOUT},
     dispatch::Dispatch,
-    enforce::Enforcer,
+    enforce::{Enforcer, Identity},
     event::Reader,
     groups::Groups,
     intake::Intake,
     membership::Membership,
+    menus,
     metrics::WorkerMetrics,
     store::{
         Store, StoreConfig,
@@ -84,6 +85,7 @@ pub async fn run(config: Config, admin: TcpListener, stop: CancellationToken) ->
             shards: config.queue.shards,
             drain: config.process.drain(),
             telegram: telegram(&config.bot, &config.limits, &metrics)?,
+            access: config.access,
             queue,
             store,
             redis,
@@ -106,6 +108,7 @@ pub struct Work<Q> {
     pub shards: Shards,
     pub drain: Duration,
     pub telegram: Telegram,
+    pub access: Access,
     pub queue: Q,
     pub store: Store,
     pub redis: Option<Redis>,
@@ -118,15 +121,22 @@ pub struct Work<Q> {
 /// # Errors
 /// Telegram does not accept the token.
 pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken) -> anyhow::Result<()> {
-    let Work { bot, shards, drain, telegram, queue, store, redis, metrics, readiness } = work;
+    let Work { bot, shards, drain, telegram, access, queue, store, redis, metrics, readiness } = work;
     let Some(username) = username(&telegram, &stop).await? else { return Ok(()) };
     readiness.set(condition::TELEGRAM, Ok(()));
 
     let bell = Bell::default();
     let owned = Owned::default();
-    let groups = Groups::new(store.clone(), telegram.clone());
+    let groups = Groups::new(store.clone(), telegram.clone(), access.groups());
     let membership = Membership::new(telegram.clone(), redis, metrics.cache.clone());
-    let enforcer = Enforcer::new(store.clone(), telegram.clone(), groups.clone(), membership.clone(), bell.clone());
+    let enforcer = Enforcer::new(
+        Identity { id: UserId(bot.0), username: username.clone() },
+        store.clone(),
+        telegram.clone(),
+        groups.clone(),
+        membership.clone(),
+        bell.clone(),
+    );
     let dispatch = Dispatch {
         bot,
         reader: Reader { username: username.clone() },
@@ -134,8 +144,11 @@ pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken)
         membership,
         enforcer,
         store: store.clone(),
-        telegram,
+        telegram: telegram.clone(),
         metrics: metrics.handlers.clone(),
+        intake: metrics.intake.clone(),
+        started: tokio::time::Instant::now(),
+        operators: access.operators(),
     };
     let timers = Timers { store: store.clone(), queue: queue.clone(), bot, owned: owned.clone(), bell };
     let intake = Intake::new(queue.clone(), store.clone(), dispatch, metrics.intake.clone(), owned, owner_id());
@@ -144,6 +157,7 @@ pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken)
     background.spawn(timers.run(stop.clone()));
     background.spawn(watch_backlog(queue, metrics.clone(), stop.clone()));
     background.spawn(purge(store, stop.clone()));
+    background.spawn(menus::set(telegram, stop.clone()));
     background.close();
     tracing::info!(bot = %username, shards = shards.count(), "working");
     let stopping = readiness.clone();

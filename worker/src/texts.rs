@@ -4,6 +4,8 @@
 //! break a message; what remains is to keep them short and unable to rearrange what stands around them.
 
 pub(crate) mod alert;
+pub(crate) mod menu;
+pub(crate) mod own;
 pub(crate) mod reply;
 mod shown;
 mod template;

@@ -1,7 +1,10 @@
 //! Lifting what we did, and nothing else.
 
+use std::time::Duration;
+
 use crate::{
     enforce::Enforcer,
+    event::Task,
     fence::Fence,
     handlers::HandlerError,
     ledger,
@@ -72,6 +75,10 @@ impl Enforcer {
                     error = &err as &dyn std::error::Error,
                     "may not release; the mute ends by itself"
                 );
+                if matches!(err, Error::MissingRight { .. }) {
+                    // A task, because many may fail at once and one look is enough.
+                    self.later(mute.group, &Task::Standing, Duration::ZERO).await?;
+                }
                 return Ok(Released::Unknown);
             }
             Err(err) => return Err(err.into()),

@@ -25,7 +25,12 @@ const UNKNOWN_WAIT: Duration = Duration::from_secs(5);
 impl Enforcer {
     /// Sends what waits in the group, one warning a person, as far as the budget goes. The rest merges into one when it opens again.
     pub(super) async fn warn_each(&self, fence: &Fence, group: ChatId, rules: &Rules) -> Result<(), HandlerError> {
-        for warning in self.store.wanted_warnings(group).await? {
+        let wanted = self.store.wanted_warnings(group).await?;
+        // A mute may have shown that the bot has lost its rights.
+        if !self.enforces(group).await? {
+            return self.drop_wanted(fence, &wanted).await;
+        }
+        for warning in wanted {
             if !self.warn(fence, group, rules, &[warning]).await? {
                 return Ok(());
             }
@@ -39,10 +44,8 @@ impl Enforcer {
     /// Telegram or the database is away, or the shard is not ours any more.
     pub(crate) async fn warn_together(&self, fence: &Fence, group: ChatId) -> Result<(), HandlerError> {
         let wanted = self.store.wanted_warnings(group).await?;
-        let Some(rules) = self.groups.rules(group).await? else {
-            let ids: Vec<i64> = wanted.iter().map(|warning| warning.id).collect();
-            self.store.warning_closed(fence.into(), &ids, WarningEnd::Removed).await?;
-            return Ok(());
+        let Some(rules) = self.groups.rules(group).await?.filter(|rules| !rules.paused) else {
+            return self.drop_wanted(fence, &wanted).await;
         };
         let mut by_topic: BTreeMap<Option<i64>, Vec<Warning>> = BTreeMap::new();
         for warning in wanted {
@@ -53,6 +56,12 @@ impl Enforcer {
                 return Ok(());
             }
         }
+        Ok(())
+    }
+
+    async fn drop_wanted(&self, fence: &Fence, wanted: &[Warning]) -> Result<(), HandlerError> {
+        let ids: Vec<i64> = wanted.iter().map(|warning| warning.id).collect();
+        self.store.warning_closed(fence.into(), &ids, WarningEnd::Removed).await?;
         Ok(())
     }
 

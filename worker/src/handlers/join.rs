@@ -42,6 +42,9 @@ pub(crate) async fn on_join(
 ) -> Result<&'static str, HandlerError> {
     let group = joined.chat.id;
     let Some(rules) = trial.groups.rules(group).await? else { return Ok("not_protected") };
+    if rules.paused {
+        return Ok("paused");
+    }
     if rules.settings.join_requests == JoinRequests::Gate {
         for person in &joined.people {
             settle_request(trial.store, enforcer, fence, group, person).await?;
@@ -203,7 +206,8 @@ mod tests {
         let joined = Joined { chat, people: vec![ann.clone()], date_s: CAME_S };
         for (what, presence, last, greet_on_join, age_s, expected) in cases {
             let settings = Settings { greet_on_join, ..Settings::default() };
-            let rules = Rules { title: String::new(), channels: Vec::new(), settings, allowed: HashSet::new() };
+            let rules =
+                Rules { title: String::new(), channels: Vec::new(), settings, allowed: HashSet::new(), paused: false };
             let guilty = Guilty { missing: Vec::new(), presence, last };
             let decided = offender(&rules, &joined, &ann, &guilty, "m", CAME_S + age_s);
             let decided = decided.map(|found| (found.sentence, found.notice.is_some(), found.lifted));

@@ -72,6 +72,9 @@ pub(crate) async fn on_messages(
     let Some(rules) = court.groups.rules(group).await? else {
         return Ok(vec![Fate::Stands("not_protected"); messages.len()]);
     };
+    if rules.paused {
+        return Ok(vec![Fate::Stands("paused"); messages.len()]);
+    }
     let mut suspects: BTreeMap<UserId, Suspect<'_>> = BTreeMap::new();
     let mut channel_posts = Vec::new();
     for posted in messages {

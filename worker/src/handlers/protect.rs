@@ -3,21 +3,17 @@
 //! Every check has its own answer that says what to do next, and all rows are written in one transaction at the end, so that a check that
 //! fails leaves nothing behind.
 
-use std::time::Duration;
-
 use shared::ids::{BotId, ChannelId, ChatId, UserId};
 
 use super::HandlerError;
 use crate::{
-    enforce::{Enforcer, PROGRESS_EVERY, task},
+    enforce::{Enforcer, PROGRESS_EVERY},
     event::{Author, ChatKind, MessagePosted, Person, Task},
     fence::Fence,
     groups::{Channel, Groups},
     store::{
         Store,
         groups::{ChannelRow, Protect},
-        mutes::Mute,
-        tasks::NewTask,
     },
     telegram::{
         Telegram,
@@ -28,9 +24,6 @@ use crate::{
     },
     texts::reply,
 };
-
-/// Mutes read at a time.
-const MUTES_AT_ONCE: i64 = 500;
 
 /// What the commands are carried out with.
 pub(crate) struct Desk<'a> {
@@ -122,6 +115,7 @@ impl Desk<'_> {
         let channel = self.channel(message, args).await?;
         let title = channel.title.clone();
         if let Some(rules) = self.groups.rules(group).await? {
+            self.enforcer.look_if_paused(group, &rules).await?;
             let text = if rules.channel_ids().any(|id| id == channel.channel) {
                 reply::protected_already(&title)
             } else {
@@ -201,12 +195,13 @@ impl Desk<'_> {
             "" => None,
             _ => Some(linked(&rules.channels, named).ok_or_else(|| Stop::Say(reply::NO_SUCH_LINK.to_owned()))?),
         };
-        let tasks = self.judge_all(group).await?;
+        let tasks = self.enforcer.judge_all(group).await?;
         let muted = i64::try_from(tasks.len()).unwrap_or(i64::MAX);
         fence.check()?;
         let unprotected = self.store.unprotect(fence.into(), group, one.map(|channel| channel.id), &tasks).await?;
         self.groups.forget(group).await;
         self.enforcer.bell().ring([fence.shard]);
+        self.enforcer.look_if_paused(group, &rules).await?;
         tracing::info!(chat.id = group.0, muted, enabled = unprotected.enabled, "unprotected");
         if let Some(channel) = one.filter(|_| unprotected.enabled) {
             return Ok(Some(reply::unlinked(&channel.title)));
@@ -218,19 +213,6 @@ impl Desk<'_> {
             self.enforcer.later(group, &progress, PROGRESS_EVERY).await?;
         }
         Ok(None)
-    }
-
-    /// A question about everybody that is muted in the group: do they still deserve it?
-    async fn judge_all(&self, group: ChatId) -> Result<Vec<NewTask>, HandlerError> {
-        let mut tasks = Vec::new();
-        let mut after = 0;
-        loop {
-            let some = self.store.open_mutes_in(group, after, MUTES_AT_ONCE).await?;
-            let Some(last) = some.last() else { return Ok(tasks) };
-            after = last.id;
-            let judge = |mute: &Mute| task(group, &Task::Judge { user: mute.user, bulk: true }, Duration::ZERO);
-            tasks.extend(some.iter().map(judge));
-        }
     }
 
     async fn is_admin(&self, chat: ChatId, author: &Author) -> Result<bool, HandlerError> {

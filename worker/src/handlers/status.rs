@@ -32,15 +32,19 @@ pub(crate) async fn on_status(
     let group = message.chat.id;
     let text = match groups.rules(group).await? {
         None => reply::NOT_PROTECTED.to_owned(),
-        Some(rules) => reply::status(&Status {
-            channels: reaches(telegram, bot, &rules).await,
-            lacking: telegram
-                .member(group, UserId(bot.0), Priority::P0)
-                .await
-                .ok()
-                .map(|own| reply::lacking(own.rights)),
-            muted: store.count_open_mutes(group).await?,
-        }),
+        Some(rules) => {
+            enforcer.look_if_paused(group, &rules).await?;
+            reply::status(&Status {
+                paused: rules.paused,
+                channels: reaches(telegram, bot, &rules).await,
+                lacking: telegram
+                    .member(group, UserId(bot.0), Priority::P0)
+                    .await
+                    .ok()
+                    .map(|own| reply::lacking(own.rights)),
+                muted: store.count_open_mutes(group).await?,
+            })
+        }
     };
     enforcer.say(fence, group, text, message.topic, &[message.message]).await.map(drop)
 }

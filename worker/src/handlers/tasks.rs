@@ -63,6 +63,11 @@ impl Review<'_> {
         match deserved {
             Some(false) => match self.enforcer.release(fence, &mute, priority).await? {
                 Released::Lifted | Released::Closed(_) => return Ok(None),
+                // The bot may be out of the group for good, and nobody will say how it ended.
+                Released::Unknown if mute.until_s <= shared::clock::now_s() => {
+                    self.enforcer.close(fence, mute.id, "its time is over").await?;
+                    return Ok(None);
+                }
                 Released::Unknown => {}
             },
             Some(true) => {

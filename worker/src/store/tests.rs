@@ -6,9 +6,11 @@ mod failures;
 mod fence;
 mod groups;
 mod join_requests;
+mod moves;
 mod offences;
 mod rows;
 mod schema;
+mod standings;
 mod tasks;
 
 use shared::{

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::ids::{ChatId, UserId};
 use crate::ledger::Calls;
+use crate::rights::AdminRights;
 use crate::story::Story;
 use crate::story::person::Person;
 use crate::story::said::Said;
@@ -67,6 +68,35 @@ impl Place {
     /// It is one already, or a channel.
     pub fn becomes_supergroup(&self) -> Act<Self> {
         Ok(Self { id: self.story.world.upgrade(self.id)?, ..self.clone() })
+    }
+
+    /// The owner makes the bot an administrator with these rights, bringing it in if need be.
+    pub fn lets_bot(&self, rights: AdminRights) {
+        self.story.world.add_bot(self.id, rights);
+    }
+
+    /// The same, and the update that tells of it is lost.
+    pub fn quietly_lets_bot(&self, rights: AdminRights) {
+        self.story.world.seed_bot(self.id, rights);
+    }
+
+    /// The owner brings the bot in as a plain member.
+    pub fn brings_bot_in(&self) {
+        self.story.world.add_bot_as_member(self.id);
+    }
+
+    /// The owner makes the bot a plain member again.
+    ///
+    /// # Errors
+    ///
+    /// It is no administrator.
+    pub fn demotes_bot(&self) -> Act<()> {
+        self.story.world.demote(self.id, self.owner, self.story.world.bot())
+    }
+
+    /// The owner throws the bot out.
+    pub fn throws_bot_out(&self) {
+        self.story.world.remove_bot(self.id);
     }
 
     /// What stands in it now, oldest first.

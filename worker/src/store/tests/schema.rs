@@ -7,7 +7,7 @@ use crate::store::{
 };
 
 /// Every migration, oldest first.
-const KNOWN: [(i64, &str); 2] = [(1, "initial"), (4, "warning_kinds")];
+const KNOWN: [(i64, &str); 3] = [(1, "initial"), (2, "standing"), (4, "warning_kinds")];
 const NEWEST: i64 = KNOWN[KNOWN.len() - 1].0;
 
 on_both!(
