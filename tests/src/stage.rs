@@ -243,6 +243,59 @@ impl Stage {
     }
 }
 
+/// Times in the database, which gmbot compares with its own clock: a test that cannot wait for them moves them.
+impl Stage {
+    /// What was to be asked later is due now: tasks by their keys, `unwarn:%` or `probe`.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn make_due(&self, keys: &str) -> anyhow::Result<u64> {
+        self.change("UPDATE tasks SET due_ms = 0 WHERE key LIKE $1", keys).await
+    }
+
+    /// A number out of the database: `SELECT COUNT(*) FROM …`.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn count(&self, question: &'static str) -> anyhow::Result<i64> {
+        match &self.running {
+            Running::StandAlone(standalone) => {
+                let mut database = standalone.database().await?;
+                let count = sqlx::query_scalar(question).fetch_one(&mut database).await?;
+                database.close().await?;
+                Ok(count)
+            }
+            Running::Split(parts) => {
+                let mut database = parts.split.servers.database.connect().await?;
+                let count = sqlx::query_scalar(question).fetch_one(&mut database).await?;
+                database.close().await?;
+                Ok(count)
+            }
+        }
+    }
+
+    /// Runs a statement with one text in it, as both databases understand it; how many rows it changed.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn change(&self, statement: &'static str, text: &str) -> anyhow::Result<u64> {
+        match &self.running {
+            Running::StandAlone(standalone) => {
+                let mut database = standalone.database().await?;
+                let changed = sqlx::query(statement).bind(text).execute(&mut database).await?.rows_affected();
+                database.close().await?;
+                Ok(changed)
+            }
+            Running::Split(parts) => {
+                let mut database = parts.split.servers.database.connect().await?;
+                let changed = sqlx::query(statement).bind(text).execute(&mut database).await?.rows_affected();
+                database.close().await?;
+                Ok(changed)
+            }
+        }
+    }
+}
+
 impl Running {
     fn sim(&self) -> &Simulator {
         match self {

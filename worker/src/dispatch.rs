@@ -4,18 +4,20 @@ use std::{slice, time::Duration};
 
 use shared::{
     envelope::{Envelope, Kind},
-    ids::{BotId, ChatId},
+    ids::{BotId, ChannelId, ChatId},
     telemetry::chain,
 };
 use tracing::Instrument as _;
 
 use crate::{
+    breakers::Breakers,
     enforce::Enforcer,
     event::{ChatKind, Command, Event, Reader, Task},
     fence::Fence,
     groups::Groups,
     handlers::{
         HandlerError,
+        breaker::Watch,
         button::{self, Bench},
         help, member,
         message::{self, Court, Posted},
@@ -35,6 +37,7 @@ pub(crate) struct Dispatch {
     pub bot: BotId,
     pub reader: Reader,
     pub groups: Groups,
+    pub breakers: Breakers,
     pub membership: Membership,
     pub enforcer: Enforcer,
     pub store: Store,
@@ -117,6 +120,10 @@ impl Dispatch {
                 let changed = member::on_change(&self.groups, &self.membership, &self.enforcer, &self.store, change);
                 ("member", changed.instrument(job.span.clone()).await)
             }
+            Event::OwnStanding(change) => {
+                let watched = self.watch().on_own_standing(change).instrument(job.span.clone()).await;
+                ("own_standing", watched)
+            }
             Event::Task(task) => {
                 let Kind::Task { id, .. } = job.envelope.kind else { return Disposition::Done };
                 ("task", self.task(fence, job, id, task).instrument(job.span.clone()).await)
@@ -185,6 +192,11 @@ impl Dispatch {
         Bench { groups, membership, enforcer, store, telegram }
     }
 
+    fn watch(&self) -> Watch<'_> {
+        let Self { bot, groups, breakers, enforcer, store, telegram, .. } = self;
+        Watch { bot: *bot, groups, breakers, enforcer, store, telegram }
+    }
+
     /// A task's row goes only when the task is done: until then its shard's owner publishes it again.
     async fn task(&self, fence: &Fence, job: &Job, id: i64, task: &Task) -> Result<(), HandlerError> {
         let Some(row) = self.store.task(id).await? else { return Ok(()) };
@@ -228,6 +240,11 @@ impl Dispatch {
             Task::Progress { message, total } => {
                 return tasks::progress(store, telegram, fence, chat, *message, *total).await;
             }
+            Task::Rename { message } => return enforcer.rename(fence, chat, *message).await,
+            Task::Probe { about } => return self.watch().probe(fence, ChannelId(chat.0), *about).await,
+            Task::Breaker { channel } => self.watch().follow(chat, *channel).await?,
+            Task::Notice { channel } => return self.watch().notice(fence, chat, *channel).await,
+            Task::Tell { channel, broken } => return self.watch().tell(fence, chat, *channel, *broken).await,
             Task::Warn => enforcer.warn_together(fence, chat).await?,
             Task::Unwarn { warning } => tasks::unwarn(enforcer, store, fence, *warning).await?,
             Task::Tidy { messages } => enforcer.remove(fence, chat, messages).await?,

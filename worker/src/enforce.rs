@@ -50,6 +50,8 @@ pub(crate) struct Offender {
     pub missing: Vec<Missing>,
     /// The open record of an earlier mute that somebody has lifted: closed before this one is written.
     pub lifted: Option<i64>,
+    /// All of it was written long ago, before an outage: they are warned together with the others of that time.
+    pub stale: bool,
     /// Names the update, so that its effects are not begun twice.
     pub mark: String,
 }
@@ -59,6 +61,9 @@ const LOOK_HOLDS: Duration = Duration::from_secs(1);
 
 /// The shortest mute that is written down, so that it can still be sent after a retry or two.
 const SHORTEST_PLANNED: Duration = Duration::from_secs(90);
+
+/// After an outage the offenders of that time are warned together: this long after the first of them is punished.
+const WARN_STALE_AFTER: Duration = Duration::from_secs(3);
 
 /// How long a command and its reply stay (product.md 5).
 const TIDY_AFTER: Duration = Duration::from_secs(60);
@@ -111,7 +116,9 @@ impl Enforcer {
             Ok::<(), HandlerError>(())
         });
         futures::future::join_all(mutes).await.into_iter().collect::<Result<(), _>>()?;
-        self.warn_each(fence, group, rules).await
+        let told: Vec<UserId> =
+            offenders.iter().filter(|offender| !offender.stale).map(|offender| offender.user).collect();
+        self.warn_each(fence, group, rules, &told).await
     }
 
     async fn delete(&self, fence: &Fence, group: ChatId, messages: &[MessageId]) -> Result<(), HandlerError> {
@@ -148,7 +155,10 @@ impl Enforcer {
             })
             .collect();
         let muted = offences.iter().filter(|offence| offence.mute.is_some());
-        let tasks = muted.map(|offence| self.look_again(group, offence.user)).collect();
+        let mut tasks: Vec<NewTask> = muted.map(|offence| self.look_again(group, offence.user)).collect();
+        if offenders.iter().any(|offender| offender.stale && offender.sentence != Sentence::Delete) {
+            tasks.push(task(group, &Task::Warn, WARN_STALE_AFTER));
+        }
         (offences, tasks)
     }
 

@@ -15,6 +15,7 @@ pub(crate) enum Event {
     Message(Box<MessagePosted>),
     Press(Box<ButtonPressed>),
     Member(Box<MemberChanged>),
+    OwnStanding(Box<OwnChanged>),
     Task(Task),
     /// Nothing for us to do, and why.
     Ignored(&'static str),
@@ -104,6 +105,14 @@ pub(crate) struct MemberChanged {
     pub until_s: Option<i64>,
 }
 
+/// The bot's own standing in a chat changed. What it may do there now is asked, not read from here: this may be old by now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OwnChanged {
+    pub chat: Chat,
+    pub was_in: bool,
+    pub is_in: bool,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Owner,
@@ -112,6 +121,16 @@ pub(crate) enum Status {
     Restricted { is_member: bool },
     Left,
     Banned,
+}
+
+impl Status {
+    pub(crate) fn is_in(self) -> bool {
+        match self {
+            Self::Owner | Self::Admin | Self::Member => true,
+            Self::Restricted { is_member } => is_member,
+            Self::Left | Self::Banned => false,
+        }
+    }
 }
 
 /// A question one lane asks another, or a timer asks a lane. Late or twice is harmless.
@@ -135,6 +154,19 @@ pub(crate) enum Task {
     Say { text: String, topic: Option<i64>, tidy: Vec<MessageId> },
     /// Tells how a release of many goes on, by editing the reply that announced it.
     Progress { message: MessageId, total: i64 },
+    /// Names whom a warning for several people still is for, by editing it.
+    Rename { message: MessageId },
+    /// Can this channel be asked about its members? For its own lane.
+    Probe {
+        /// Somebody about whom it could not be asked.
+        about: Option<UserId>,
+    },
+    /// A channel's breaker has opened or closed: is anybody muted only because of it?
+    Breaker { channel: ChannelId },
+    /// Does the group know how things stand with the channel?
+    Notice { channel: ChannelId },
+    /// Tells the owner of a group in private that a channel cannot be asked about, or can be again, if it still is so.
+    Tell { channel: ChannelId, broken: bool },
 }
 
 impl Task {
@@ -147,6 +179,26 @@ impl Task {
             Self::Tidy { messages } => format!("tidy:{}", list(messages)),
             Self::Say { text, tidy, .. } => format!("say:{}:{:016x}", list(tidy), hash(text)),
             Self::Progress { message, .. } => format!("progress:{message}"),
+            Self::Rename { message } => format!("rename:{message}"),
+            Self::Probe { .. } => "probe".to_owned(),
+            Self::Breaker { channel } => format!("breaker:{channel}"),
+            Self::Notice { channel } => format!("notice:{channel}"),
+            Self::Tell { channel, .. } => format!("tell:{channel}"),
+        }
+    }
+
+    /// One of many: it waits for whatever else there is in its lane.
+    pub(crate) fn is_bulk(&self) -> bool {
+        match self {
+            Self::Judge { bulk, .. } => *bulk,
+            Self::Breaker { .. } | Self::Notice { .. } | Self::Tell { .. } => true,
+            Self::Warn
+            | Self::Unwarn { .. }
+            | Self::Tidy { .. }
+            | Self::Say { .. }
+            | Self::Progress { .. }
+            | Self::Rename { .. }
+            | Self::Probe { .. } => false,
         }
     }
 }
@@ -178,6 +230,15 @@ mod tests {
                 Task::Progress { message: MessageId(3), total: 12 },
                 r#"{"task":"progress","message":3,"total":12}"#,
                 "progress:3",
+            ),
+            (Task::Rename { message: MessageId(3) }, r#"{"task":"rename","message":3}"#, "rename:3"),
+            (Task::Probe { about: Some(UserId(7)) }, r#"{"task":"probe","about":7}"#, "probe"),
+            (Task::Breaker { channel: ChannelId(-5) }, r#"{"task":"breaker","channel":-5}"#, "breaker:-5"),
+            (Task::Notice { channel: ChannelId(-5) }, r#"{"task":"notice","channel":-5}"#, "notice:-5"),
+            (
+                Task::Tell { channel: ChannelId(-5), broken: true },
+                r#"{"task":"tell","channel":-5,"broken":true}"#,
+                "tell:-5",
             ),
             (
                 Task::Say { text: "Hi 😀".to_owned(), topic: Some(2), tidy },

@@ -1,5 +1,7 @@
 //! Rules + facts -> decision. Pure: knows nothing of how facts were found or what is said to whom.
 
+use std::time::Duration;
+
 use shared::ids::ChannelId;
 
 /// A "no" older than this never punishes and never answers a press (product.md 1).
@@ -155,6 +157,17 @@ pub(crate) fn release(deserved: bool, muted: Muted) -> Release {
         Muted::ByUs if deserved => Release::Keep,
         Muted::ByUs => Release::Lift,
     }
+}
+
+/// When something that may have ended without our being told is looked at again, by its age: `chat_member` updates get lost.
+pub(crate) fn recheck_after(age: Duration) -> Duration {
+    let minutes = match age.as_secs() / 60 {
+        0 => 1,
+        1..5 => 5,
+        5..15 => 15,
+        _ => 60,
+    };
+    Duration::from_secs(minutes * 60)
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use shared::{
 };
 
 use super::{
-    Author, ButtonPressed, Chat, ChatKind, Command, Event, MemberChanged, MessagePosted, Person, Status, Task,
+    Author, ButtonPressed, Chat, ChatKind, Command, Event, MemberChanged, MessagePosted, OwnChanged, Person, Status,
+    Task,
 };
 
 /// Posts that Telegram copies from the linked channel come from this account (telegram.md 4.1).
@@ -83,6 +84,9 @@ impl Reader {
         if let Some(change) = raw.chat_member {
             return member_changed(change);
         }
+        if let Some(change) = raw.my_chat_member {
+            return own_standing(change);
+        }
         Event::Ignored("another kind of update")
     }
 
@@ -152,12 +156,26 @@ fn member_changed(raw: RawMemberChange) -> Event {
     }))
 }
 
+fn own_standing(raw: RawOwnChange) -> Event {
+    let chat = Chat::from(raw.chat);
+    if chat.kind == ChatKind::Private {
+        return Event::Ignored("blocked or unblocked by a person");
+    }
+    let is_in = |member: &RawMember| member.status().is_some_and(Status::is_in);
+    Event::OwnStanding(Box::new(OwnChanged {
+        was_in: is_in(&raw.old_chat_member),
+        is_in: is_in(&raw.new_chat_member),
+        chat,
+    }))
+}
+
 #[derive(Deserialize)]
 struct RawUpdate {
     message: Option<RawMessage>,
     edited_message: Option<RawMessage>,
     callback_query: Option<RawPress>,
     chat_member: Option<RawMemberChange>,
+    my_chat_member: Option<RawOwnChange>,
 }
 
 #[derive(Deserialize)]
@@ -341,6 +359,13 @@ struct RawMemberChange {
     chat: RawChat,
     from: RawUser,
     date: i64,
+    new_chat_member: RawMember,
+}
+
+#[derive(Deserialize)]
+struct RawOwnChange {
+    chat: RawChat,
+    old_chat_member: RawMember,
     new_chat_member: RawMember,
 }
 

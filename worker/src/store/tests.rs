@@ -1,11 +1,13 @@
 //! The same questions on both databases: a file each, and every test once on SQLite and once on Postgres.
 
+mod breakers;
 pub(crate) mod database;
 mod durable_queue;
 mod failures;
 mod fence;
 mod groups;
 mod offences;
+mod purge;
 mod rows;
 mod schema;
 mod tasks;

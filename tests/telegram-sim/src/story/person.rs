@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::ids::{ChatId, UserId};
+use crate::ids::{ChatId, MessageId, UserId};
 use crate::rights::{AdminRights, Permissions};
 use crate::story::Story;
 use crate::story::place::Place;
@@ -44,6 +44,12 @@ impl Person {
     pub fn replies(&self, to: &Said, text: &str) -> Act<Said> {
         let how = Saying { reply_to: Some(to.id), ..Saying::default() };
         Ok(self.said(to.chat, self.story.world.say_there(to.chat, self.id, text, how)?))
+    }
+
+    /// Says it in a topic of a forum.
+    pub fn says_in_topic(&self, place: &Place, topic: MessageId, text: &str) -> Act<Said> {
+        let how = Saying { topic: Some(topic), ..Saying::default() };
+        Ok(place.said(self.story.world.say_there(place.id, self.id, text, how)?))
     }
 
     pub fn says_anonymously(&self, place: &Place, text: &str) -> Act<Said> {
@@ -199,7 +205,7 @@ impl Person {
         self.story.until(&format!("the bot to tell {self} {beginning:?}"), found).await
     }
 
-    fn said(&self, chat: ChatId, id: crate::ids::MessageId) -> Said {
+    fn said(&self, chat: ChatId, id: MessageId) -> Said {
         Said { story: self.story.clone(), chat, id }
     }
 }

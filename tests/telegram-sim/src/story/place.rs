@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::ids::{ChatId, UserId};
+use crate::ids::{ChatId, MessageId, UserId};
 use crate::ledger::Calls;
+use crate::rights::AdminRights;
 use crate::story::Story;
 use crate::story::person::Person;
 use crate::story::said::Said;
@@ -69,6 +70,25 @@ impl Place {
         Ok(Self { id: self.story.world.upgrade(self.id)?, ..self.clone() })
     }
 
+    /// Its owner makes the bot an administrator, bringing it in if need be.
+    pub fn lets_bot_in(&self, rights: AdminRights) {
+        self.story.world.add_bot(self.id, rights);
+    }
+
+    /// Its owner throws the bot out.
+    pub fn throws_bot_out(&self) {
+        self.story.world.remove_bot(self.id);
+    }
+
+    /// Begins a topic of a forum.
+    ///
+    /// # Errors
+    ///
+    /// It is no forum.
+    pub fn topic(&self, name: &str) -> Act<MessageId> {
+        self.story.world.topic(self.id, self.owner, name)
+    }
+
     /// What stands in it now, oldest first.
     #[must_use]
     pub fn messages(&self) -> Vec<Seen> {
@@ -105,7 +125,7 @@ impl Place {
         self.story.until(what, found).await.map(|seen| self.said(seen.id))
     }
 
-    pub(super) fn said(&self, message: crate::ids::MessageId) -> Said {
+    pub(super) fn said(&self, message: MessageId) -> Said {
         Said { story: self.story.clone(), chat: self.id, id: message }
     }
 }
