@@ -100,7 +100,15 @@ function isHere({ args, result }) {
   return String(args.chat_id) === String(chat) || (named && args.chat_id === `@${named}`) || result?.chat?.id === chat;
 }
 
+/** What a chat or person is called, if the page lists them. */
+function called(id) {
+  const known = (all, title) => all.find((one) => String(one.id) === String(id))?.[title];
+  const { chats, people, bot } = state.view;
+  return known(chats, "title") ?? known([...people, bot], "name");
+}
+
 export function draw() {
+  if (!state.view) return;
   const all = calls.filter(wanted);
   const shown = paused === undefined ? all : all.filter((call) => call.number <= paused);
   const waiting = all.length - shown.length;
@@ -113,7 +121,7 @@ export function draw() {
   drawMethods();
   sync(by("call-list"), shown.slice(-SHOWN).reverse(), {
     key: (call) => `${run} ${call.number}`,
-    signature: (call) => String(open.has(call.number)),
+    signature: (call) => `${open.has(call.number)} ${argumentsLine(call.args, called)}`,
     build: line,
   });
 }
@@ -136,7 +144,7 @@ function line(call) {
   return h("li", { class: `call ${end.good ? "good" : "bad"}` },
     h("button", { type: "button", class: "summary", "aria-expanded": String(isOpen), "data-f": `call ${call.number}`, on: { click: toggle } },
       h("span", { class: "row" }, h("time", {}, exactTime(call.at_ms)), " ", h("b", {}, call.method), " ", h("span", { class: "took" }, `${call.took_ms} ms`)),
-      h("span", { class: "args", dir: "auto" }, argumentsLine(call.args)),
+      h("span", { class: "args", dir: "auto" }, argumentsLine(call.args, called)),
       h("span", { class: "outcome", dir: "auto" }, end.text),
     ),
     isOpen && h("div", { class: "full" }, json("Arguments", call.args), call.result !== undefined && json("Result", call.result)),

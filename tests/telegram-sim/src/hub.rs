@@ -9,11 +9,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::SimConfig;
-use crate::faults::Plan;
-use crate::floods::Floods;
+use crate::faults::plan::Plan;
+use crate::floods::windows::Floods;
 use crate::ids::UserId;
 use crate::ledger::Log;
 use crate::methods::updates::Poll;
+use crate::methods::webhook::Setting;
+use crate::route::Tokens;
 use crate::schema::Schema;
 use crate::state::State;
 
@@ -26,6 +28,9 @@ pub(crate) struct Hub {
     faults: Mutex<(Plan, StdRng)>,
     floods: Mutex<Floods>,
     pub(crate) poll: Mutex<Poll>,
+    /// The setWebhook that is looking at its URL now.
+    pub(crate) setting: Mutex<Setting>,
+    pub(crate) tokens: Mutex<Tokens>,
     /// Moves whenever anything in the world or the ledger may have changed.
     pub(crate) changed: watch::Sender<u64>,
     pub(crate) tasks: TaskTracker,
@@ -50,6 +55,8 @@ impl Hub {
             faults: Mutex::new((Plan::default(), StdRng::seed_from_u64(config.seed))),
             floods: Mutex::new(Floods::new(config.floods.clone())),
             poll: Mutex::new(Poll::default()),
+            setting: Mutex::new(Setting::default()),
+            tokens: Mutex::new(Tokens::default()),
             changed: watch::Sender::new(0),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

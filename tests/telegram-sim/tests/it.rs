@@ -4,20 +4,26 @@
 mod bot;
 #[path = "it/control.rs"]
 mod control;
-#[path = "it/faults.rs"]
-mod faults;
-#[path = "it/membership.rs"]
-mod membership;
-#[path = "it/messages.rs"]
-mod messages;
+#[path = "it/passing.rs"]
+mod passing;
 #[path = "it/place.rs"]
 mod place;
+#[path = "it/playground.rs"]
+mod playground;
 #[path = "it/polling.rs"]
 mod polling;
-#[path = "it/presses.rs"]
-mod presses;
-#[path = "it/senders.rs"]
-mod senders;
+#[path = "it/rule_02_state/rule.rs"]
+mod rule_02_state;
+#[path = "it/rule_05_members/rule.rs"]
+mod rule_05_members;
+#[path = "it/rule_06_floods/rule.rs"]
+mod rule_06_floods;
+#[path = "it/rule_07_callbacks/rule.rs"]
+mod rule_07_callbacks;
+#[path = "it/rule_08_faults/rule.rs"]
+mod rule_08_faults;
+#[path = "it/rule_09_member_cache/rule.rs"]
+mod rule_09_member_cache;
 #[path = "it/story.rs"]
 mod story;
 #[path = "it/transport.rs"]

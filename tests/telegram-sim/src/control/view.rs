@@ -166,7 +166,7 @@ fn entry(state: &World, id: ChatId, chat: &Chat, me: Option<UserId>) -> Entry {
         mine: me.map_or("left", |me| chat.status(me, now).name()),
         last: chat.messages.last_key_value().filter(|_| visible).map(|(number, message)| {
             let seen = crate::world::seeing::seen(state, id, *number, message);
-            Last { from: seen.from, text: messages::gist(message), date: message.date }
+            Last { from: seen.from, text: messages::gist(state, message), date: message.date }
         }),
     }
 }

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use telegram_sim::config::SimConfig;
-use telegram_sim::floods::FloodLimits;
 use telegram_sim::rights::AdminRights;
 
 use crate::bot::TestResult;
-use crate::place::{Place, place, place_with};
+use crate::place::{Place, place};
 
 #[tokio::test]
 async fn what_cannot_be_sent_and_why() -> TestResult {
@@ -113,23 +111,5 @@ async fn deleting_many_skips_the_missing_and_fails_for_one_undeletable() -> Test
         let args = json!({ "chat_id": group, "message_ids": ids });
         assert_eq!(bot.error("deleteMessages", args).await?, format!("Bad Request: {error}"));
     }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_flood_is_answered_with_how_long_to_wait() -> TestResult {
-    let config = SimConfig { floods: FloodLimits::telegram(), ..SimConfig::default() };
-    let Place { bot, group, sim, .. } = place_with(config, AdminRights::MODERATOR).await?;
-    let send = json!({ "chat_id": group, "text": "x" });
-    for _ in 0..20 {
-        bot.ok("sendMessage", send.clone()).await?;
-    }
-    let reply = bot.call("sendMessage", send.clone()).await?;
-    let wait = reply.body["parameters"]["retry_after"].as_i64().unwrap_or_default();
-    assert!((55..=60).contains(&wait), "{reply:?}");
-    assert_eq!(reply.retry_after, Some(wait.to_string()), "the header says the same");
-    assert_eq!(reply.error(), format!("Too Many Requests: retry after {wait}"));
-    sim.clock().advance(Duration::from_secs(60));
-    bot.ok("sendMessage", send).await?;
     Ok(())
 }
