@@ -8,7 +8,7 @@ use system_tests::stage::{
     Form::{self, Split, StandAlone},
     Protected, Stage,
 };
-use telegram_sim::{faults::Fault, rights::AdminRights, story::place::Place};
+use telegram_sim::{faults::Fault, ledger::Call, rights::AdminRights, story::place::Place};
 
 const LOST: &str = "I cannot see any more who is subscribed to";
 const BACK: &str = "I can see again who is subscribed to";
@@ -18,6 +18,10 @@ async fn another_group(stage: &Stage, news: &Place, title: &str) -> anyhow::Resu
     let group = stage.story.group(title).with_bot(AdminRights::MODERATOR).open();
     stage.protect(&group, news).await?;
     Ok(group)
+}
+
+fn is_news(call: &Call) -> bool {
+    call.text_arg("text").starts_with(LOST)
 }
 
 /// How often Telegram was asked about people in the channel.
@@ -58,7 +62,7 @@ async fn a_lost_channel_frees_whoever_is_muted_only_because_of_it_and_tells_the_
     let about_ann = place.news.calls().of("getChatMember").about(&ann).len();
     anyhow::ensure!(questions(&place) - asked <= 2 && about_ann <= 4, "{}", place.news.calls());
     for group in [&place.corner, &other] {
-        group.calls().of("sendMessage").only(|call| call.text_arg("text").starts_with(LOST)).exactly(1)?;
+        group.calls().of("sendMessage").only(is_news).exactly(1)?;
     }
     Ok(())
 }
@@ -206,13 +210,18 @@ async fn news_for_many_groups_is_paced_and_a_command_does_not_wait_for_it(
     }
     let elsewhere = stage.protected_group().await?;
     place.news.throws_bot_out();
-    place.corner.bot_says(LOST).await?;
+    let first = || stage.story.calls().of("sendMessage").iter().find(|call| is_news(call)).map(drop);
+    stage.story.until("the first news", first).await?;
     let reply = stage.ask(&elsewhere.corner.owner(), &elsewhere.corner, "/status").await?;
     anyhow::ensure!(reply.text.starts_with("Protection is on."), "{reply:?}");
-    let told = stage.story.calls().of("sendMessage").only(|call| call.text_arg("text").starts_with(LOST)).len();
+    let told = stage.story.calls().of("sendMessage").only(is_news).len();
     anyhow::ensure!(told < GROUPS, "the reply came before the last news: {told} told");
-    for group in &groups {
+    for group in groups.iter().chain([&place.corner]) {
         group.bot_says(LOST).await?;
     }
+    let news = stage.story.calls().of("sendMessage").only(is_news);
+    let at: Vec<i64> = news.iter().map(|call| call.at_ms).collect();
+    let took = at.iter().max().zip(at.iter().min()).map(|(last, first)| last - first);
+    anyhow::ensure!(took >= Some(6_000), "some five a second: {took:?} ms for {GROUPS}");
     Ok(())
 }

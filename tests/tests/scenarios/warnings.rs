@@ -63,9 +63,7 @@ async fn old_messages_of_two_topics_are_warned_of_once_in_each(
 
 #[rstest]
 #[tokio::test]
-async fn a_warning_disappears_by_itself_after_its_time(
-    #[values(StandAlone, Split)] form: Form,
-) -> anyhow::Result<()> {
+async fn a_warning_disappears_by_itself_after_its_time(#[values(StandAlone, Split)] form: Form) -> anyhow::Result<()> {
     let stage = Stage::open(form).await?;
     let place = stage.protected_group().await?;
     let (ann, warning) = stage.offender("Ann", &place.corner).await?;
