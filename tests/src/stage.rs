@@ -25,7 +25,12 @@ use telegram_sim::{
     world::seeing::Seen,
 };
 
-use crate::{process::Process, split::Split, standalone::Standalone};
+use crate::{
+    process::Process,
+    split::Split,
+    standalone::Standalone,
+    wait::{PATIENCE, wait_for},
+};
 
 /// How gmbot runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -272,6 +277,19 @@ impl Stage {
                 Ok(count)
             }
         }
+    }
+
+    /// Waits until the question is answered with this number.
+    ///
+    /// # Errors
+    /// It is not.
+    pub async fn until_count(&self, question: &'static str, wanted: i64) -> anyhow::Result<()> {
+        let counted = async || match self.count(question).await {
+            Ok(found) if found == wanted => Ok(()),
+            Ok(found) => Err(format!("{found} and not {wanted}")),
+            Err(error) => Err(format!("{error:#}")),
+        };
+        wait_for(question, PATIENCE, counted).await
     }
 
     /// Runs a statement with one text in it, as both databases understand it; how many rows it changed.

@@ -116,9 +116,8 @@ impl Enforcer {
             Ok::<(), HandlerError>(())
         });
         futures::future::join_all(mutes).await.into_iter().collect::<Result<(), _>>()?;
-        let told: Vec<UserId> =
-            offenders.iter().filter(|offender| !offender.stale).map(|offender| offender.user).collect();
-        self.warn_each(fence, group, rules, &told).await
+        let own = offenders.iter().filter(|offender| !offender.stale && offender.sentence != Sentence::Delete);
+        self.warn_each(fence, group, rules, &own.map(|offender| offender.user).collect::<Vec<_>>()).await
     }
 
     async fn delete(&self, fence: &Fence, group: ChatId, messages: &[MessageId]) -> Result<(), HandlerError> {

@@ -1,8 +1,5 @@
 //! A channel that cannot be asked about: nobody suffers for it, its groups know, and it comes back by itself.
 
-use std::time::Duration;
-
-use anyhow::Context as _;
 use rstest::rstest;
 use system_tests::stage::{
     Form::{self, Split, StandAlone},
@@ -185,13 +182,7 @@ async fn a_notice_goes_with_the_protection_and_stays_away(
     notice.gone().await?;
     // Nobody requires it any more: the next probe ends the matter.
     stage.make_due("probe").await?;
-    let closed = async {
-        while stage.count("SELECT COUNT(*) FROM channel_breakers").await? > 0 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        anyhow::Ok(())
-    };
-    tokio::time::timeout(Duration::from_secs(30), closed).await.context("the breaker stays open")??;
+    stage.until_count("SELECT COUNT(*) FROM channel_breakers", 0).await?;
     Ok(())
 }
 

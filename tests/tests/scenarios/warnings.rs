@@ -9,6 +9,9 @@ use system_tests::stage::{
 };
 use telegram_sim::rights::AdminRights;
 
+/// Leaving the channel alone is no offence yet.
+const NEXT_MESSAGE: &str = r#"{"on_channel_leave":"next_message"}"#;
+
 /// A protected forum, with its channel.
 async fn forum(stage: &Stage) -> anyhow::Result<Protected> {
     let news = stage.story.channel("News").public("forum_news").with_bot(AdminRights::INVITE_USERS).open();
@@ -69,7 +72,8 @@ async fn a_warning_disappears_by_itself_after_its_time(#[values(StandAlone, Spli
     let (ann, warning) = stage.offender("Ann", &place.corner).await?;
     let due = "SELECT COUNT(*) FROM tasks, warnings WHERE tasks.key LIKE 'unwarn:%' AND warnings.state = 'sent' \
                AND tasks.due_ms - warnings.created_ms BETWEEN 299000 AND 330000";
-    anyhow::ensure!(stage.count(due).await? == 1, "five minutes, unless set otherwise");
+    // Five minutes, unless set otherwise.
+    stage.until_count(due, 1).await?;
     stage.make_due("unwarn:%").await?;
     warning.gone().await?;
     anyhow::ensure!(!ann.can_write_in(&place.corner), "the mute outlives it");
@@ -81,6 +85,7 @@ async fn a_warning_disappears_by_itself_after_its_time(#[values(StandAlone, Spli
 async fn an_edit_counts_as_a_message(#[values(StandAlone, Split)] form: Form) -> anyhow::Result<()> {
     let stage = Stage::open(form).await?;
     let place = stage.protected_group().await?;
+    stage.set_params(&place.corner, NEXT_MESSAGE).await?;
     let ann = place.corner.person("Ann");
     ann.joins(&place.news)?;
     let hello = ann.says(&place.corner, "hello")?;
@@ -91,6 +96,26 @@ async fn an_edit_counts_as_a_message(#[values(StandAlone, Split)] form: Form) ->
     hello.gone().await?;
     ann.muted_in(&place.corner).await?;
     place.corner.bot_mentions(&ann).await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_live_location_that_moves_is_no_edit_that_counts(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    stage.set_params(&place.corner, NEXT_MESSAGE).await?;
+    let ann = place.corner.person("Ann");
+    ann.joins(&place.news)?;
+    let here = ann.shares_location(&place.corner)?;
+    stage.settled(&place.corner).await?;
+    ann.leaves(&place.news)?;
+    ann.moves(&here)?;
+    stage.settled(&place.corner).await?;
+    here.stands()?;
+    anyhow::ensure!(ann.can_write_in(&place.corner), "{}", place.corner.calls());
     Ok(())
 }
 
@@ -156,14 +181,7 @@ async fn what_is_over_for_long_is_forgotten(#[values(StandAlone, Split)] form: F
         ("SELECT COUNT(*) FROM warnings", 1),
         ("SELECT COUNT(*) FROM effects WHERE at_ms = 1", 0),
     ] {
-        let gone = async {
-            while stage.count(rows).await? > left {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            anyhow::Ok(())
-        };
-        tokio::time::timeout(Duration::from_secs(30), gone).await??;
-        anyhow::ensure!(stage.count(rows).await? == left, "{rows}");
+        stage.until_count(rows, left).await?;
     }
     Ok(())
 }

@@ -75,6 +75,16 @@ impl Person {
         Ok(self.said(ChatId::from(self.id), self.story.world.direct(self.id, text)?))
     }
 
+    /// Shows where they are, for an hour.
+    pub fn shares_location(&self, place: &Place) -> Act<Said> {
+        Ok(place.said(self.story.world.share_location(place.id, self.id)?))
+    }
+
+    /// Moves while they show where they are.
+    pub fn moves(&self, location: &Said) -> Act<()> {
+        self.story.world.move_location(location.chat, self.id, location.id)
+    }
+
     /// Changes what they said; false if it reads the same as before.
     pub fn edits(&self, what: &Said, text: &str) -> Act<bool> {
         self.story.world.edit(what.chat, self.id, what.id, text)
