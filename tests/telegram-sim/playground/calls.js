@@ -39,21 +39,18 @@ function show(on) {
   if (!on) by("show-calls").focus();
 }
 
-export function add(call) {
-  calls.push(call);
+export function add(call, of) {
+  calls.push({ ...call, run: of });
   if (calls.length > KEPT) calls = calls.slice(-KEPT);
   drawSoon();
 }
 
 /** What the simulator still has; another run of it has other calls. */
 export function keep({ run: current, first_call: first }) {
-  if (run !== undefined && run !== current) {
-    // Calls of the new run may have come before this word of it.
-    const restart = calls.findLastIndex((call, at) => at > 0 && call.number <= calls[at - 1].number);
-    calls = restart < 0 ? [] : calls.slice(restart);
+  run = String(current);
+  if (calls.some((call) => call.run !== run || call.number < first)) {
+    calls = calls.filter((call) => call.run === run && call.number >= first);
   }
-  run = current;
-  if (calls.length > 0 && calls[0].number < first) calls = calls.filter((call) => call.number >= first);
   drawSoon();
 }
 
@@ -120,7 +117,7 @@ export function draw() {
   ].filter(Boolean).join(", ");
   drawMethods();
   sync(by("call-list"), shown.slice(-SHOWN).reverse(), {
-    key: (call) => `${run} ${call.number}`,
+    key: (call) => `${call.run} ${call.number}`,
     signature: (call) => `${open.has(call.number)} ${argumentsLine(call.args, called)}`,
     build: line,
   });

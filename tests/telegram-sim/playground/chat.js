@@ -7,7 +7,7 @@ import { count, day } from "./format.js";
 import { showMembers } from "./members.js";
 import { element, waits } from "./message.js";
 import { settings } from "./settings.js";
-import { act, go, show, showEarlier, state } from "./state.js";
+import { MOST_MESSAGES, act, go, show, showEarlier, state } from "./state.js";
 
 /** Two messages of one person within this belong together. */
 const TOGETHER_S = 600;
@@ -144,7 +144,7 @@ function toEnd() {
 function lines(chat) {
   const made = [];
   if (chat.hidden) made.push({ key: "hidden", note: chat.hidden });
-  if (chat.earlier > 0) made.push({ key: "earlier", earlier: chat.earlier });
+  if (chat.earlier > 0) made.push(state.messages < MOST_MESSAGES ? { key: "earlier", earlier: chat.earlier } : { key: "earlier", note: `${chat.earlier} earlier messages` });
   let date;
   let previous;
   for (const message of chat.messages) {

@@ -51,16 +51,17 @@ function line(chat) {
   };
   const facts = chat.kind === "private" ? privateFacts(chat) : [kind(chat), count(chat.members, "member", "members")];
   const mine = state.as && MINE[chat.mine];
-  return h("li", {}, h(
-    "a",
-    { href: address({ chat: chat.id }), "aria-current": open ? "page" : undefined, "data-f": `chat ${chat.id}`, on: { click } },
+  // The link is called what the chat is; what was said last is beside it, and a click on either opens the chat.
+  return h("li", { class: open ? "open" : undefined },
     picture(chat.title, chat.kind === "private" ? chat.bot : chat.id),
-    h("span", { class: "about" },
-      h("span", { class: "title" }, name(chat.title), mine && h("span", { class: `mark mine-${chat.mine}` }, mine)),
-      h("span", { class: "facts" }, facts.join(", "), " ", chat.kind !== "private" && h("span", { class: `mark bot-${chat.bot}` }, BOT[chat.bot])),
+    h("div", { class: "about" },
+      h("a", { href: address({ chat: chat.id }), "aria-current": open ? "page" : undefined, "data-f": `chat ${chat.id}`, on: { click } },
+        h("span", { class: "title" }, name(chat.title), mine && h("span", { class: `mark mine-${chat.mine}` }, mine)),
+        h("span", { class: "facts" }, facts.join(", "), " ", chat.kind !== "private" && h("span", { class: `mark bot-${chat.bot}` }, BOT[chat.bot])),
+      ),
       chat.last && h("span", { class: "last" }, h("span", {}, name(chat.last.from), ": ", h("bdi", {}, chat.last.text)), h("time", {}, time(chat.last.date))),
     ),
-  ));
+  );
 }
 
 function privateFacts(chat) {

@@ -17,7 +17,7 @@ export function listen({ onCall, onWorld }) {
     source.addEventListener("error", lost);
     source.addEventListener("call", (event) => {
       last = event.lastEventId;
-      onCall(JSON.parse(event.data));
+      onCall(JSON.parse(event.data), last.split("-")[0]);
     });
     source.addEventListener("world", (event) => onWorld(JSON.parse(event.data)));
   }

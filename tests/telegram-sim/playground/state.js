@@ -5,6 +5,8 @@ import { toast } from "./dialogs.js";
 import { setNow } from "./format.js";
 
 const PAGE = 100;
+/** The simulator gives no more at once. */
+export const MOST_MESSAGES = 1000;
 
 export const state = {
   as: undefined,

@@ -20,6 +20,7 @@ pub struct SimConfig {
     pub bot_username: String,
     /// Everything random (first update id, faults, retry waits) follows from this, so that a run repeats.
     pub seed: u64,
+    /// What Telegram states, unless told otherwise.
     pub floods: FloodLimits,
     /// Hold `setWebhook` to the public server's rules (HTTPS, four ports, public addresses) instead of those of `--local`.
     pub strict_webhooks: bool,
@@ -43,7 +44,7 @@ pub struct SimConfig {
     pub quiet_joins_from: usize,
     /// From this size on a group shows no service messages for leaves. Reported as about 50.
     pub quiet_leaves_from: usize,
-    /// The oldest ledger entries go when there are more than this.
+    /// The oldest ledger entries go when there are more than this. Each takes about two kilobytes.
     pub ledger_capacity: usize,
     /// Hold every result and update against the Bot API's schema; see [`crate::simulator::Simulator::violations`].
     pub check_schema: bool,
@@ -75,7 +76,7 @@ impl Default for SimConfig {
             bot_name: "Gatekeeper".to_owned(),
             bot_username: "gatekeeper_test_bot".to_owned(),
             seed: 1,
-            floods: FloodLimits::off(),
+            floods: FloodLimits::telegram(),
             strict_webhooks: false,
             webhook_starts_slowly: true,
             privacy_mode: true,

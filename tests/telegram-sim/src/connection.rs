@@ -86,6 +86,9 @@ enum Screen {
     Draining,
 }
 
+/// So much is read at a time before a head is complete.
+const PIECE: usize = 4096;
+
 /// Errors while reading a request have no body, and the connection ends.
 fn refusal(status: StatusCode) -> Bytes {
     let reason = status.canonical_reason().unwrap_or_default();
@@ -103,13 +106,14 @@ impl CuttableStream {
                     self.screen = Screen::Head(Vec::new());
                 }
                 Screen::Head(held) => {
-                    let before = buf.filled().len();
-                    ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-                    if buf.filled().len() == before {
+                    // The library's own buffer may be tiny here.
+                    let mut piece = [0; PIECE];
+                    let mut piece = ReadBuf::new(&mut piece);
+                    ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
+                    if piece.filled().is_empty() {
                         return Poll::Ready(Ok(()));
                     }
-                    held.extend_from_slice(&buf.filled()[before..]);
-                    buf.set_filled(before);
+                    held.extend_from_slice(piece.filled());
                     match judge(held) {
                         Judgement::Incomplete => {}
                         Judgement::Readable => self.screen = Screen::Handing(std::mem::take(held).into()),
@@ -133,10 +137,10 @@ impl CuttableStream {
                     }
                 }
                 Screen::Draining => {
-                    let mut thrown_away = [0; 4096];
-                    let mut thrown_away = ReadBuf::new(&mut thrown_away);
-                    ready!(Pin::new(&mut self.stream).poll_read(cx, &mut thrown_away))?;
-                    if thrown_away.filled().is_empty() {
+                    let mut piece = [0; PIECE];
+                    let mut piece = ReadBuf::new(&mut piece);
+                    ready!(Pin::new(&mut self.stream).poll_read(cx, &mut piece))?;
+                    if piece.filled().is_empty() {
                         return Poll::Ready(Ok(()));
                     }
                 }

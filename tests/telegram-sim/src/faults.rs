@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::ids::{ChatId, UserId};
 
+pub(crate) mod chance;
 pub(crate) mod plan;
 
 /// A fault: which calls it meets, how often, and what it does to them.
@@ -43,7 +44,8 @@ pub enum HowOften {
     Always,
     /// The next so many calls that it meets.
     Next(u32),
-    /// Each call with this probability, 0 to 1, drawn from the simulator's seed.
+    /// Each call with this probability, 0 to 1. The simulator's seed decides, for each method, chat and user by itself: what
+    /// else goes on at the same time does not matter.
     Probability(f64),
 }
 

@@ -63,7 +63,7 @@ impl Handling {
         self.at_ms = self.hub.clock.now_ms();
         let (chat, user) = self.hub.read(|state| methods::subject(state, &self.args));
         let called = Called { method: &self.name, chat, user };
-        let fault = self.hub.faults(|plan, rng| plan.strike(self.at_ms, &called, rng));
+        let fault = self.hub.faults(|plan, chance| plan.strike(self.at_ms, &called, chance));
         match fault {
             None => {
                 let outcome = self.call(&Core::of(&self.hub)).await;

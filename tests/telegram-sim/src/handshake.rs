@@ -29,7 +29,7 @@ impl Listener for SlowListener {
     async fn accept(&mut self) -> (SlowStream, SocketAddr) {
         let (inner, address) = Listener::accept(&mut self.inner).await;
         let clock = self.hub.clock.clone();
-        let wait = self.hub.faults(|plan, rng| plan.slow_connect(clock.now_ms(), rng));
+        let wait = self.hub.faults(|plan, chance| plan.slow_connect(clock.now_ms(), chance));
         let handshake = wait.map(|wait| -> Handshake { Box::pin(async move { clock.sleep(wait).await }) });
         (SlowStream { inner, handshake }, address)
     }

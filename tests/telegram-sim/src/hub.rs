@@ -2,13 +2,13 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rand::rngs::StdRng;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::SimConfig;
+use crate::faults::chance::Chance;
 use crate::faults::plan::Plan;
 use crate::floods::windows::Floods;
 use crate::ids::UserId;
@@ -25,7 +25,7 @@ pub(crate) struct Hub {
     pub(crate) schema: Schema,
     state: Mutex<State>,
     log: Mutex<Log>,
-    faults: Mutex<(Plan, StdRng)>,
+    faults: Mutex<(Plan, Chance)>,
     floods: Mutex<Floods>,
     pub(crate) poll: Mutex<Poll>,
     /// The setWebhook that is looking at its URL now.
@@ -44,7 +44,6 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Hub {
     pub(crate) fn new(config: SimConfig, bot: UserId) -> Self {
-        use rand::SeedableRng;
         let clock = Clock::new();
         let schema = Schema::new(config.check_schema);
         let mut state = State::new(clock.clone(), config.clone(), bot);
@@ -52,7 +51,7 @@ impl Hub {
         Self {
             state: Mutex::new(state),
             log: Mutex::new(Log::new(config.ledger_capacity)),
-            faults: Mutex::new((Plan::default(), StdRng::seed_from_u64(config.seed))),
+            faults: Mutex::new((Plan::default(), Chance::new(config.seed))),
             floods: Mutex::new(Floods::new(config.floods.clone())),
             poll: Mutex::new(Poll::default()),
             setting: Mutex::new(Setting::default()),
@@ -82,9 +81,9 @@ impl Hub {
         act(&mut lock(&self.log))
     }
 
-    pub(crate) fn faults<T>(&self, act: impl FnOnce(&mut Plan, &mut StdRng) -> T) -> T {
-        let (plan, rng) = &mut *lock(&self.faults);
-        act(plan, rng)
+    pub(crate) fn faults<T>(&self, act: impl FnOnce(&mut Plan, &mut Chance) -> T) -> T {
+        let (plan, chance) = &mut *lock(&self.faults);
+        act(plan, chance)
     }
 
     pub(crate) fn floods<T>(&self, act: impl FnOnce(&mut Floods) -> T) -> T {

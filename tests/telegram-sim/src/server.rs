@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::map_request;
 use axum::response::Response;
 use axum::routing::{any, get};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
@@ -26,8 +27,18 @@ pub(crate) fn router(hub: Arc<Hub>) -> Router {
         // A nest does not answer for its own path with a slash behind it.
         .route("/control/", get(playground::go_there))
         .merge(playground::router())
-        .fallback(any(serve).layer(opening))
+        .fallback(any(serve).layer(opening).layer(map_request(in_lower_case)))
         .with_state(hub)
+}
+
+/// Encodings may be written in any case; the layer that opens them knows one.
+async fn in_lower_case(mut request: Request) -> Request {
+    if let Some(encoding) = request.headers_mut().get_mut(header::CONTENT_ENCODING)
+        && let Ok(lower) = HeaderValue::from_bytes(&encoding.as_bytes().to_ascii_lowercase())
+    {
+        *encoding = lower;
+    }
+    request
 }
 
 async fn serve(

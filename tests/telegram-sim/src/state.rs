@@ -67,7 +67,7 @@ impl State {
             webhook: webhook::Webhook::default(),
             logged_out: false,
             callbacks: Callbacks::default(),
-            member_cache: Cache::default(),
+            member_cache: Cache::new(config.seed),
             commands: HashMap::new(),
             rng,
             next_user: 10_000_001,

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use rand::Rng;
-
+use crate::faults::chance::Chance;
 use crate::faults::{Fault, Harm, HowOften};
 use crate::ids::{ChatId, UserId};
 
 /// What is known of a call before it is handled.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub(crate) struct Called<'a> {
     pub(crate) method: &'a str,
     pub(crate) chat: Option<ChatId>,
@@ -55,20 +54,28 @@ impl Plan {
     }
 
     /// The first fault that strikes this call; its count goes down.
-    pub(crate) fn strike(&mut self, now_ms: i64, call: &Called<'_>, rng: &mut impl Rng) -> Option<Fault> {
-        self.first(now_ms, rng, |fault| !matches!(fault.harm, Harm::SlowConnectMs(_)) && fault.meets(call))
+    pub(crate) fn strike(&mut self, now_ms: i64, call: &Called<'_>, chance: &mut Chance) -> Option<Fault> {
+        self.first(now_ms, Some(call), chance, |fault| {
+            !matches!(fault.harm, Harm::SlowConnectMs(_)) && fault.meets(call)
+        })
     }
 
     /// How long a new connection is not served.
-    pub(crate) fn slow_connect(&mut self, now_ms: i64, rng: &mut impl Rng) -> Option<Duration> {
-        match self.first(now_ms, rng, |fault| matches!(fault.harm, Harm::SlowConnectMs(_)))?.harm {
+    pub(crate) fn slow_connect(&mut self, now_ms: i64, chance: &mut Chance) -> Option<Duration> {
+        match self.first(now_ms, None, chance, |fault| matches!(fault.harm, Harm::SlowConnectMs(_)))?.harm {
             Harm::SlowConnectMs(wait) => Some(Duration::from_millis(wait)),
             _ => None,
         }
     }
 
-    fn first(&mut self, now_ms: i64, rng: &mut impl Rng, meets: impl Fn(&Fault) -> bool) -> Option<Fault> {
-        let at = self.faults.iter_mut().position(|(_, fault)| {
+    fn first(
+        &mut self,
+        now_ms: i64,
+        call: Option<&Called<'_>>,
+        chance: &mut Chance,
+        meets: impl Fn(&Fault) -> bool,
+    ) -> Option<Fault> {
+        let at = self.faults.iter_mut().position(|(id, fault)| {
             if !fault.is_due(now_ms) || !meets(fault) {
                 return false;
             }
@@ -79,7 +86,7 @@ impl Plan {
             match fault.how_often {
                 HowOften::Always => true,
                 HowOften::Next(left) => left > 0,
-                HowOften::Probability(p) => rng.random::<f64>() < p,
+                HowOften::Probability(probability) => chance.strikes(probability, &(id, call)),
             }
         })?;
         let struck = self.faults[at].1.clone();
@@ -96,8 +103,6 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::SeedableRng;
-    use rand::rngs::StdRng;
 
     fn about(method: &str, chat: i64, user: i64) -> Called<'_> {
         Called { method, chat: Some(ChatId(chat)), user: Some(UserId(user)) }
@@ -105,7 +110,7 @@ mod tests {
 
     #[test]
     fn faults_strike_what_they_are_meant_for() {
-        let mut rng = StdRng::seed_from_u64(1);
+        let mut chance = Chance::new(1);
         let mut plan = Plan::default();
         plan.add(Fault::error(400, "Bad Request: x").on("getChatMember").in_chat(ChatId(-1)).about(UserId(7)).next(1));
         for (call, struck) in [
@@ -116,38 +121,38 @@ mod tests {
             // Only once.
             (about("getchatmember", -1, 7), false),
         ] {
-            assert_eq!(plan.strike(0, &call, &mut rng).is_some(), struck, "{call:?}");
+            assert_eq!(plan.strike(0, &call, &mut chance).is_some(), struck, "{call:?}");
         }
     }
 
     #[test]
     fn faults_begin_after_so_many_calls_and_last_from_one_time_to_another() {
-        let mut rng = StdRng::seed_from_u64(1);
+        let mut chance = Chance::new(1);
         let mut plan = Plan::default();
         plan.add(Fault::restart().after(2).between(100, 200));
         let struck: Vec<bool> = [99, 100, 150, 199, 199, 200]
-            .map(|now_ms| plan.strike(now_ms, &about("getMe", -1, 7), &mut rng).is_some())
+            .map(|now_ms| plan.strike(now_ms, &about("getMe", -1, 7), &mut chance).is_some())
             .to_vec();
         assert_eq!(struck, [false, false, false, true, true, false]);
     }
 
     #[test]
     fn a_slow_connection_is_no_calls_matter() {
-        let mut rng = StdRng::seed_from_u64(1);
+        let mut chance = Chance::new(1);
         let mut plan = Plan::default();
         plan.add(Fault::slow_connect(Duration::from_secs(2)).next(1));
-        assert!(plan.strike(0, &about("getMe", -1, 7), &mut rng).is_none());
-        assert_eq!(plan.slow_connect(0, &mut rng), Some(Duration::from_secs(2)));
-        assert_eq!(plan.slow_connect(0, &mut rng), None);
+        assert!(plan.strike(0, &about("getMe", -1, 7), &mut chance).is_none());
+        assert_eq!(plan.slow_connect(0, &mut chance), Some(Duration::from_secs(2)));
+        assert_eq!(plan.slow_connect(0, &mut chance), None);
     }
 
     #[test]
     fn a_seed_repeats_a_run() {
         let run = |seed| {
-            let mut rng = StdRng::seed_from_u64(seed);
+            let mut chance = Chance::new(seed);
             let mut plan = Plan::default();
             plan.add(Fault::new(Harm::Empty500).with_probability(0.5));
-            (0..64).map(|_| plan.strike(0, &about("getMe", -1, 7), &mut rng).is_some()).collect::<Vec<_>>()
+            (0..64).map(|_| plan.strike(0, &about("getMe", -1, 7), &mut chance).is_some()).collect::<Vec<_>>()
         };
         assert_eq!(run(5), run(5));
         assert_ne!(run(5), run(6));

@@ -43,12 +43,10 @@ pub(super) async fn set(hub: &Hub, args: &Args) -> MethodResult {
         ip = resolve(&url, args.text("ip_address"), strict) => ip?,
         _ = displaced => return Err(ApiError::conflict("terminated by other setWebhook")),
     };
-    let most = if strict { MOST_CONNECTIONS_STRICT } else { MOST_CONNECTIONS_LOCAL };
-    let connections = args.number_within("max_connections", DEFAULT_CONNECTIONS, 1, most);
     let target = Target {
         url: url.to_string(),
         secret,
-        max_connections: usize::try_from(connections).unwrap_or(1),
+        max_connections: max_connections(args, strict),
         ip_address: ip.to_string(),
         certificate,
     };
@@ -63,6 +61,11 @@ pub(super) async fn set(hub: &Hub, args: &Args) -> MethodResult {
         state.webhook.replace(target);
         Answer::described("Webhook was set")
     }))
+}
+
+fn max_connections(args: &Args, strict: bool) -> usize {
+    let most = if strict { MOST_CONNECTIONS_STRICT } else { MOST_CONNECTIONS_LOCAL };
+    usize::try_from(args.number_within("max_connections", DEFAULT_CONNECTIONS, 1, most)).unwrap_or(1)
 }
 
 fn checked_certificate(args: &Args) -> Result<Option<Vec<u8>>, ApiError> {
@@ -188,4 +191,19 @@ pub(super) fn info(state: &mut State) -> MethodResult {
         info["allowed_updates"] = names.into();
     }
     Ok(Answer::value(&info))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_100_connections_at_most_and_100_000_for_a_local_server() {
+        for (given, strict, local) in
+            [("{}", 40, 40), (r#"{"max_connections":0}"#, 1, 1), (r#"{"max_connections":5000000}"#, 100, 100_000)]
+        {
+            let args = Args::from_json(given.as_bytes());
+            assert_eq!((max_connections(&args, true), max_connections(&args, false)), (strict, local), "{given}");
+        }
+    }
 }

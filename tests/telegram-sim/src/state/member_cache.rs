@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use rand::Rng;
-
 use crate::clock::millis;
+use crate::faults::chance::Chance;
 use crate::ids::{ChatId, UserId};
 use crate::state::State;
 use crate::state::member::Status;
@@ -16,10 +15,16 @@ struct Entry {
 }
 
 /// The server's cache of members; it stays empty unless the settings switch it on.
-#[derive(Default)]
 pub(crate) struct Cache {
     entries: HashMap<(ChatId, UserId), Entry>,
     last_push_ms: Option<i64>,
+    loses: Chance,
+}
+
+impl Cache {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { entries: HashMap::new(), last_push_ms: None, loses: Chance::new(seed) }
+    }
 }
 
 impl State {
@@ -66,9 +71,9 @@ impl State {
     }
 
     /// Whether the push of a change that somebody else made gets lost on its way to the server.
-    pub(crate) fn loses_push(&mut self, actor: UserId) -> bool {
+    pub(crate) fn loses_push(&mut self, chat: ChatId, user: UserId, actor: UserId) -> bool {
         let lost = self.config.member_cache.as_ref().map_or(0.0, |settings| settings.lost_pushes);
-        actor != self.bot && lost > 0.0 && self.rng.random::<f64>() < lost
+        actor != self.bot && lost > 0.0 && self.member_cache.loses.strikes(lost, &(chat, user))
     }
 
     /// A push of a changed member: the entry follows.

@@ -65,7 +65,7 @@ impl State {
             if self.bot_status(chat_id).is_present() {
                 self.meet(user);
             }
-            if self.loses_push(actor) {
+            if self.loses_push(chat_id, user, actor) {
                 // The push is what the cache and the update are both made of.
                 return true;
             }

@@ -352,14 +352,22 @@ mod tests {
 
     #[test]
     fn a_queue_is_full_at_128_mib_too_and_takes_none_above_512_kib() {
-        let (mut updates, first) = with(0);
-        let large = json!({ "text": "x".repeat(MAX_UPDATE_BYTES - 100) });
-        let made = (0..300).take_while(|_| updates.push(Kind::Message, QUEUE, 0, 1000, &large)).count();
-        assert_eq!(made, 256);
+        let (mut updates, first) = with(3);
+        let counted = |updates: &Updates| updates.queue.values().map(|update| update.body.len()).sum::<usize>();
+        assert_eq!(updates.bytes, counted(&updates));
+        let one = updates.bytes / 3;
+        // As if large ones lay before these.
+        let large = CAPACITY_BYTES - updates.bytes;
+        updates.bytes += large;
+        assert!(!updates.push(Kind::Message, QUEUE, 0, 1000, &json!({})));
         updates.remove(first);
-        assert!(updates.push(Kind::Message, QUEUE, 0, 1000, &large), "there is room again");
-        updates.confirm(first + 200, 0);
-        assert_eq!(updates.bytes, updates.queue.values().map(|update| update.body.len()).sum::<usize>());
+        assert!(updates.push(Kind::Message, QUEUE, 0, 1000, &json!({})), "there is room again");
+        assert!(!updates.push(Kind::Message, QUEUE, 0, 1000, &json!({})));
+        updates.confirm(first + 2, 0);
+        updates.confirm(-1, 0);
+        assert_eq!((updates.bytes, counted(&updates)), (large + one, one));
+        updates.drop_expired(0);
+        assert_eq!(updates.bytes, one);
         let too_large = json!({ "text": "x".repeat(MAX_UPDATE_BYTES) });
         assert!(!updates.push(Kind::Message, QUEUE, 0, 1000, &too_large));
     }

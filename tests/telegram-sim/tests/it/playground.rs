@@ -125,6 +125,8 @@ async fn the_view_says_why_somebody_cannot_write() -> TestResult {
     assert_eq!(place.told(*group, ben).await?, "not_in: You have to join first [ask]");
     world.request_to_join(*group, ben, None)?;
     assert_eq!(place.told(*group, ben).await?, "not_in: You have to join first [asked]");
+    world.decline(*group, ben)?;
+    assert_eq!(place.told(*group, ben).await?, "not_in: You have to join first [ask]");
     assert_eq!(place.told(*channel, *ann).await?, "channel: Only admins can write in a channel [join]");
     assert_eq!(place.told(*channel, *owner).await?, "yes");
 
@@ -185,6 +187,20 @@ async fn the_view_offers_admins_what_they_can_do() -> TestResult {
     assert_eq!(acts(*ann, ben).await?, "unmute ban");
     world.ban(*group, *ann, ben, 0)?;
     assert_eq!(acts(*ann, ben).await?, "unban");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_world_too_large_for_a_page_shows_ones_own_chats_first() -> TestResult {
+    let place = place().await?;
+    let seeded = place.world.seed(300, 2, AdminRights::MODERATOR);
+    let last = seeded.last().context("300 groups")?;
+    let url = format!("{}/control/view?as={}", place.sim.api_url(), last.members[0]);
+    let view = get(&place.bot, &url).await?;
+    assert_eq!(view["chats"][0]["id"], json!(last.group));
+    assert_eq!((view["chats"].as_array().map(Vec::len), &view["more_chats"]), (Some(200), &json!(102)));
+    assert_eq!((view["people"].as_array().map(Vec::len), &view["more_people"]), (Some(300), &json!(602)));
+    assert_eq!(view["me"]["id"], json!(last.members[0]));
     Ok(())
 }
 

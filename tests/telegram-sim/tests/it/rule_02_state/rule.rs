@@ -1,6 +1,7 @@
 //! Rule 2: people, chats, members, permissions, messages with their age, links and requests, by a clock of their own.
 
 mod access;
+mod chats;
 mod links;
 mod messages;
 mod requests;

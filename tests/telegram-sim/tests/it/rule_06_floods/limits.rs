@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use serde_json::json;
+use telegram_sim::config::SimConfig;
 use telegram_sim::floods::FloodLimits;
+use telegram_sim::rights::AdminRights;
 
 use super::{message, place_limited, wait_asked};
 use crate::bot::TestResult;
 use crate::passing::while_time_passes;
-use crate::place::Place;
+use crate::place::{Place, place_with};
 
 #[tokio::test]
-async fn a_group_takes_twenty_messages_a_minute_and_then_says_how_long_to_wait() -> TestResult {
-    let Place { bot, group, sim, .. } = place_limited(FloodLimits::telegram()).await?;
+async fn by_default_a_group_takes_twenty_messages_a_minute_and_then_says_how_long_to_wait() -> TestResult {
+    let Place { bot, group, sim, .. } = place_with(SimConfig::default(), AdminRights::MODERATOR).await?;
     while_time_passes(&sim.clock(), async {
         for _ in 0..20 {
             bot.ok("sendMessage", message(group)).await?;

@@ -76,7 +76,7 @@ impl Obedient<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn limits_hold_under_thousands_of_calls_and_whoever_obeys_them_succeeds() -> TestResult {
+async fn rule_06_under_load_the_limits_hold_and_whoever_obeys_them_succeeds() -> TestResult {
     let started = Instant::now();
     let Place { bot, world, sim, .. } = place_limited(FloodLimits::default()).await?;
     let groups: Vec<(ChatId, UserId)> = world

@@ -68,6 +68,31 @@ async fn a_fault_by_chance_repeats_with_its_seed() -> TestResult {
 }
 
 #[tokio::test]
+async fn a_run_repeats_whatever_order_its_calls_come_in() -> TestResult {
+    let run = async |turned: bool| {
+        let Place { bot, sim, world, group, .. } = place().await?;
+        let mut people: Vec<_> = (0..40).map(|number| world.person_in(group, &format!("P{number}"))).collect();
+        sim.fault(Fault::restart().on("getChatMember").with_probability(0.3));
+        if turned {
+            people.reverse();
+        }
+        let mut struck = Vec::new();
+        for person in people {
+            let reply = bot.call("getChatMember", json!({ "chat_id": group, "user_id": person })).await?;
+            if reply.status == 500 {
+                struck.push(person);
+            }
+        }
+        struck.sort_unstable();
+        anyhow::Ok(struck)
+    };
+    let struck = run(false).await?;
+    assert!((3..=25).contains(&struck.len()), "{struck:?}");
+    assert_eq!(struck, run(true).await?, "the same users, not the same turns");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_fault_can_begin_after_so_many_calls_and_last_from_one_time_to_another() -> TestResult {
     let Place { bot, sim, .. } = place().await?;
     let now = sim.clock().now_ms();
