@@ -9,9 +9,6 @@ use system_tests::stage::{
 };
 use telegram_sim::rights::AdminRights;
 
-/// Leaving the channel alone is no offence yet.
-const NEXT_MESSAGE: &str = r#"{"on_channel_leave":"next_message"}"#;
-
 /// A protected forum, with its channel.
 async fn forum(stage: &Stage) -> anyhow::Result<Protected> {
     let news = stage.story.channel("News").public("forum_news").with_bot(AdminRights::INVITE_USERS).open();
@@ -84,14 +81,11 @@ async fn a_warning_disappears_by_itself_after_its_time(#[values(StandAlone, Spli
 #[tokio::test]
 async fn an_edit_counts_as_a_message(#[values(StandAlone, Split)] form: Form) -> anyhow::Result<()> {
     let stage = Stage::open(form).await?;
-    let place = stage.protected_group().await?;
-    stage.set_params(&place.corner, NEXT_MESSAGE).await?;
+    let place = stage.unprotected_group();
     let ann = place.corner.person("Ann");
-    ann.joins(&place.news)?;
     let hello = ann.says(&place.corner, "hello")?;
-    stage.settled(&place.corner).await?;
+    stage.protect(&place.corner, &place.news).await?;
     hello.stands()?;
-    ann.leaves(&place.news)?;
     ann.edits(&hello, "buy this")?;
     hello.gone().await?;
     ann.muted_in(&place.corner).await?;
@@ -105,13 +99,10 @@ async fn a_live_location_that_moves_is_no_edit_that_counts(
     #[values(StandAlone, Split)] form: Form,
 ) -> anyhow::Result<()> {
     let stage = Stage::open(form).await?;
-    let place = stage.protected_group().await?;
-    stage.set_params(&place.corner, NEXT_MESSAGE).await?;
+    let place = stage.unprotected_group();
     let ann = place.corner.person("Ann");
-    ann.joins(&place.news)?;
     let here = ann.shares_location(&place.corner)?;
-    stage.settled(&place.corner).await?;
-    ann.leaves(&place.news)?;
+    stage.protect(&place.corner, &place.news).await?;
     ann.moves(&here)?;
     stage.settled(&place.corner).await?;
     here.stands()?;
