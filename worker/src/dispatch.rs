@@ -4,18 +4,20 @@ use std::{collections::BTreeSet, slice, time::Duration};
 
 use shared::{
     envelope::{Envelope, Kind},
-    ids::{BotId, ChatId, UserId},
+    ids::{BotId, ChannelId, ChatId, UserId},
     telemetry::chain,
 };
 use tracing::Instrument as _;
 
 use crate::{
+    breakers::Breakers,
     enforce::Enforcer,
     event::{Author, ChatKind, Command, Event, MessagePosted, Moved, Reader, Task},
     fence::Fence,
     groups::Groups,
     handlers::{
         HandlerError, bot_rights,
+        breaker::Watch,
         button::{self, Bench},
         help, join, join_request,
         leaving::{self, Sought},
@@ -39,6 +41,7 @@ pub(crate) struct Dispatch {
     pub bot: BotId,
     pub reader: Reader,
     pub groups: Groups,
+    pub breakers: Breakers,
     pub membership: Membership,
     pub enforcer: Enforcer,
     pub store: Store,
@@ -131,7 +134,12 @@ impl Dispatch {
             Event::OwnStanding(change) => {
                 let update = update_key(&job.envelope);
                 let (groups, enforcer, store) = (&self.groups, &self.enforcer, &self.store);
-                let changed = bot_rights::on_change(groups, enforcer, store, fence, change, &update);
+                let changed = async {
+                    match change.chat.kind {
+                        ChatKind::Channel => self.watch().on_own_standing(change).await,
+                        _ => bot_rights::on_change(groups, enforcer, store, fence, change, &update).await,
+                    }
+                };
                 ("bot_rights", changed.instrument(job.span.clone()).await)
             }
             Event::Moved(moved) => ("migration", self.moved(fence, job, *moved).instrument(job.span.clone()).await),
@@ -272,6 +280,11 @@ impl Dispatch {
         Bench { groups, membership, enforcer, store, telegram }
     }
 
+    fn watch(&self) -> Watch<'_> {
+        let Self { bot, groups, breakers, enforcer, store, telegram, .. } = self;
+        Watch { bot: *bot, groups, breakers, enforcer, store, telegram }
+    }
+
     /// A task's row goes only when the task is done: until then its shard's owner publishes it again.
     async fn task(&self, fence: &Fence, job: &Job, id: i64, task: &Task) -> Result<(), HandlerError> {
         let Some(row) = self.store.task(id).await? else { return Ok(()) };
@@ -332,6 +345,11 @@ impl Dispatch {
             Task::Progress { message, total } => {
                 return tasks::progress(store, telegram, fence, chat, *message, *total).await;
             }
+            Task::Rename { message } => return enforcer.rename(fence, chat, *message).await,
+            Task::Probe { about } => return self.watch().probe(fence, ChannelId(chat.0), *about).await,
+            Task::Breaker { channel } => self.watch().follow(chat, *channel).await?,
+            Task::Notice { channel } => return self.watch().notice(fence, chat, *channel).await,
+            Task::Tell { channel, broken } => return self.watch().tell(fence, chat, *channel, *broken).await,
             Task::Warn => enforcer.warn_together(fence, chat).await?,
             Task::Unwarn { warning } => tasks::unwarn(enforcer, store, fence, *warning).await?,
             Task::Tidy { messages } => enforcer.remove(fence, chat, messages).await?,

@@ -52,11 +52,13 @@ pub(crate) struct Offender {
     pub messages: Vec<MessageId>,
     pub topic: Option<i64>,
     pub sentence: Sentence,
-    /// What they are told; none: nothing.
-    pub notice: Option<WarningKind>,
+    /// What they are told.
+    pub notice: WarningKind,
     pub missing: Vec<Missing>,
     /// The open record of an earlier mute that somebody has lifted: closed before this one is written.
     pub lifted: Option<i64>,
+    /// All of it happened long ago, before an outage: they are told together with the others of that time.
+    pub stale: bool,
     /// Names the update, so that its effects are not begun twice.
     pub mark: String,
 }
@@ -66,6 +68,9 @@ const LOOK_HOLDS: Duration = Duration::from_secs(1);
 
 /// The shortest mute that is written down, so that it can still be sent after a retry or two.
 const SHORTEST_PLANNED: Duration = Duration::from_secs(90);
+
+/// After an outage the offenders of that time are warned together: this long after the first of them is punished.
+const WARN_STALE_AFTER: Duration = Duration::from_secs(3);
 
 /// How long a command and its reply stay (product.md 5).
 const TIDY_AFTER: Duration = Duration::from_secs(60);
@@ -129,7 +134,8 @@ impl Enforcer {
             Ok::<(), HandlerError>(())
         });
         futures::future::join_all(mutes).await.into_iter().collect::<Result<(), _>>()?;
-        self.warn_each(fence, group, rules).await
+        let own = offenders.iter().filter(|offender| !offender.stale && offender.sentence != Sentence::Delete);
+        self.warn_each(fence, group, rules, &own.map(|offender| offender.user).collect::<Vec<_>>()).await
     }
 
     /// False: Telegram refused some of it.
@@ -159,8 +165,8 @@ impl Enforcer {
                 user: offender.user,
                 name: offender.name.clone(),
                 mute: (offender.sentence == Sentence::DeleteMuteWarn).then_some(NewMute { until_s, before: None }),
-                warning: offender.notice.map(|kind| NewWarning {
-                    kind,
+                warning: Some(NewWarning {
+                    kind: offender.notice,
                     thread: offender.topic,
                     missing: offender.missing.iter().map(|missing| missing.channel).collect(),
                 }),
@@ -168,7 +174,10 @@ impl Enforcer {
             })
             .collect();
         let muted = offences.iter().filter(|offence| offence.mute.is_some());
-        let tasks = muted.map(|offence| self.look_again(group, offence.user)).collect();
+        let mut tasks: Vec<NewTask> = muted.map(|offence| self.look_again(group, offence.user)).collect();
+        if offenders.iter().any(|offender| offender.stale && offender.sentence != Sentence::Delete) {
+            tasks.push(task(group, &Task::Warn, WARN_STALE_AFTER));
+        }
         (offences, tasks)
     }
 

@@ -217,6 +217,19 @@ pub(crate) enum Task {
     Standing,
     /// This supergroup was a basic group: are its rows here?
     Adopt { from: ChatId },
+    /// Names whom a warning for several people still is for, by editing it.
+    Rename { message: MessageId },
+    /// Can this channel be asked about its members? For its own lane.
+    Probe {
+        /// Somebody about whom it could not be asked.
+        about: Option<UserId>,
+    },
+    /// A channel's breaker has opened or closed: is anybody muted only because of it?
+    Breaker { channel: ChannelId },
+    /// Does the group know how things stand with the channel?
+    Notice { channel: ChannelId },
+    /// Tells the owner of a group in private that a channel cannot be asked about, or can be again, if it still is so.
+    Tell { channel: ChannelId, broken: bool },
 }
 
 impl Task {
@@ -235,6 +248,11 @@ impl Task {
             Self::Progress { message, .. } => format!("progress:{message}"),
             Self::Standing => "standing".to_owned(),
             Self::Adopt { from } => format!("adopt:{from}"),
+            Self::Rename { message } => format!("rename:{message}"),
+            Self::Probe { .. } => "probe".to_owned(),
+            Self::Breaker { channel } => format!("breaker:{channel}"),
+            Self::Notice { channel } => format!("notice:{channel}"),
+            Self::Tell { channel, .. } => format!("tell:{channel}"),
         }
     }
 
@@ -248,9 +266,33 @@ impl Task {
             | Self::Admit { .. }
             | Self::Warn
             | Self::Standing
-            | Self::Adopt { .. } => Some(self),
+            | Self::Adopt { .. }
+            | Self::Probe { .. }
+            | Self::Breaker { .. }
+            | Self::Notice { .. }
+            | Self::Tell { .. } => Some(self),
             Self::Say { text, .. } => Some(Self::Say { text, topic: None, tidy: Vec::new() }),
-            Self::Unwarn { .. } | Self::Tidy { .. } | Self::Progress { .. } => None,
+            Self::Unwarn { .. } | Self::Tidy { .. } | Self::Progress { .. } | Self::Rename { .. } => None,
+        }
+    }
+
+    /// One of many: it waits for whatever else there is in its lane.
+    pub(crate) fn is_bulk(&self) -> bool {
+        match self {
+            Self::Judge { bulk, .. } => *bulk,
+            Self::Breaker { .. } | Self::Notice { .. } | Self::Tell { .. } => true,
+            Self::Warn
+            | Self::Unwarn { .. }
+            | Self::Tidy { .. }
+            | Self::Say { .. }
+            | Self::Progress { .. }
+            | Self::Seek { .. }
+            | Self::Left { .. }
+            | Self::Admit { .. }
+            | Self::Standing
+            | Self::Adopt { .. }
+            | Self::Rename { .. }
+            | Self::Probe { .. } => false,
         }
     }
 }
@@ -295,6 +337,15 @@ mod tests {
                 Task::Progress { message: MessageId(3), total: 12 },
                 r#"{"task":"progress","message":3,"total":12}"#,
                 "progress:3",
+            ),
+            (Task::Rename { message: MessageId(3) }, r#"{"task":"rename","message":3}"#, "rename:3"),
+            (Task::Probe { about: Some(UserId(7)) }, r#"{"task":"probe","about":7}"#, "probe"),
+            (Task::Breaker { channel: ChannelId(-5) }, r#"{"task":"breaker","channel":-5}"#, "breaker:-5"),
+            (Task::Notice { channel: ChannelId(-5) }, r#"{"task":"notice","channel":-5}"#, "notice:-5"),
+            (
+                Task::Tell { channel: ChannelId(-5), broken: true },
+                r#"{"task":"tell","channel":-5,"broken":true}"#,
+                "tell:-5",
             ),
             (
                 Task::Say { text: "Hi 😀".to_owned(), topic: Some(2), tidy },

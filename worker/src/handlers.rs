@@ -1,6 +1,7 @@
 //! One file a feature. A handler gathers facts, decides, acts; it names just what it uses, knows no other handler, and is safe to run twice.
 
 pub(crate) mod bot_rights;
+pub(crate) mod breaker;
 pub(crate) mod button;
 pub(crate) mod help;
 pub(crate) mod join;

@@ -10,6 +10,7 @@ mod dispatch;
 mod event;
 mod handlers;
 
+mod breakers;
 mod groups;
 mod ledger;
 mod membership;
@@ -20,6 +21,7 @@ mod enforce;
 mod texts;
 
 mod cache;
+mod purge;
 pub mod store;
 pub mod telegram;
 mod timers;

@@ -3,6 +3,7 @@
 //! Two databases, one text for each question: sqlx's `Any` over Postgres and SQLite. What `Any` asks for in return: `$1` placeholders, no
 //! BOOLEAN column on SQLite and truths read as numbers, JSON and times as text and numbers; see migrations/README.md.
 
+pub mod breakers;
 pub mod counts;
 pub mod effects;
 pub mod epochs;
@@ -14,6 +15,7 @@ pub mod metrics;
 pub mod migrate;
 pub mod moves;
 pub mod mutes;
+pub mod purge;
 mod sql;
 pub mod standings;
 pub mod tasks;

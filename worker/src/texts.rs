@@ -1,10 +1,12 @@
-//! Every sentence and keyboard that a person sees: the warning here, answers to presses in `alert`, replies to commands in `reply`.
+//! Every sentence and keyboard that a person sees: the warning here, answers to presses in `alert`, replies to commands in `reply`, news of
+//! channels in `notice`.
 //!
 //! Names and titles are other people's text: blank, huge, right to left, full of markup. No parse mode is used, so nothing in them can
 //! break a message; what remains is to keep them short and unable to rearrange what stands around them.
 
 pub(crate) mod alert;
 pub(crate) mod menu;
+pub(crate) mod notice;
 pub(crate) mod own;
 pub(crate) mod reply;
 mod shown;

@@ -1,6 +1,8 @@
 //! What people see of gmbot, on both of its forms: the stand-alone program, and gateway and worker over NATS, Postgres and Redis.
 
 mod bot_itself;
+mod breaker;
+mod bursts;
 mod join_requests;
 mod joins;
 mod leaving;
@@ -8,3 +10,4 @@ mod main_job;
 mod migration;
 mod operators;
 mod other_admins;
+mod warnings;

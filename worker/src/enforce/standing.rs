@@ -13,7 +13,10 @@ use crate::{
     fence::Fence,
     groups::Rules,
     handlers::HandlerError,
-    policy::standing::{Lack, Next, Own, Said, next},
+    policy::{
+        self,
+        standing::{Lack, Next, Own, Said, next},
+    },
     store::{standings::Standing, tasks::NewTask},
     telegram::{
         budget::Priority,
@@ -22,7 +25,6 @@ use crate::{
         sending::Occasion,
     },
     texts::own,
-    timers::recheck_after,
 };
 
 /// Who the bot is.
@@ -32,9 +34,6 @@ pub(crate) struct Identity {
     /// Without the `@`.
     pub username: String,
 }
-
-/// Mutes read at a time.
-const MUTES_AT_ONCE: i64 = 500;
 
 /// Says that there is no message to correct or take away, or none that is known.
 const NO_MESSAGE: MessageId = MessageId(0);
@@ -93,7 +92,7 @@ impl Enforcer {
         }
         Ok(self.store.standing(group).await?.filter(is_paused).map(|row| {
             let age_ms = shared::clock::now_ms() - row.since_ms;
-            recheck_after(Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)))
+            policy::recheck_after(Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)))
         }))
     }
 
@@ -133,22 +132,6 @@ impl Enforcer {
         }
         self.groups.forget(group).await;
         Ok(())
-    }
-
-    /// A question about everybody that is muted in the group: do they still deserve it?
-    ///
-    /// # Errors
-    /// The database is away.
-    pub(crate) async fn judge_all(&self, group: ChatId) -> Result<Vec<NewTask>, HandlerError> {
-        let mut tasks = Vec::new();
-        let mut after = 0;
-        loop {
-            let some = self.store.open_mutes_in(group, after, MUTES_AT_ONCE).await?;
-            let Some(last) = some.last() else { return Ok(tasks) };
-            after = last.id;
-            let judge = |user| task(group, &Task::Judge { user, bulk: true }, Duration::ZERO);
-            tasks.extend(some.iter().map(|mute| judge(mute.user)));
-        }
     }
 
     async fn look_at_itself(&self, group: ChatId) -> Result<Look, HandlerError> {

@@ -115,7 +115,8 @@ pub(crate) async fn on_left(
         messages: Vec::new(),
         topic: None,
         sentence: Sentence::DeleteMuteWarn,
-        notice: Some(WarningKind::Left),
+        notice: WarningKind::Left,
+        stale: false,
         lifted: guilty.open().filter(|_| !resumes).map(|mute| mute.id),
         missing: guilty.missing,
         // Names the leaving: asked twice, it is answered once, whatever a person has decided since.

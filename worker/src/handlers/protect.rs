@@ -3,11 +3,13 @@
 //! Every check has its own answer that says what to do next, and all rows are written in one transaction at the end, so that a check that
 //! fails leaves nothing behind.
 
+use std::time::Duration;
+
 use shared::ids::{BotId, ChannelId, ChatId, UserId};
 
 use super::HandlerError;
 use crate::{
-    enforce::{Enforcer, PROGRESS_EVERY},
+    enforce::{Enforcer, PROGRESS_EVERY, task},
     event::{Author, ChatKind, MessagePosted, Person, Task},
     fence::Fence,
     groups::{Channel, Groups},
@@ -128,6 +130,10 @@ impl Desk<'_> {
         let protect = Protect { group, group_title: message.chat.title.clone(), owner, owner_username, channel };
         self.store.protect(fence.into(), &protect).await?;
         self.groups.forget(group).await;
+        if self.store.breaker(protect.channel.channel).await?.is_some() {
+            // It has just been seen to be in order.
+            self.enforcer.later(protect.channel.channel.into(), &Task::Probe { about: None }, Duration::ZERO).await?;
+        }
         tracing::info!(chat.id = group.0, channel.id = protect.channel.channel.0, "protected");
         Ok(Some(reply::protected(&title)))
     }
@@ -195,8 +201,11 @@ impl Desk<'_> {
             "" => None,
             _ => Some(linked(&rules.channels, named).ok_or_else(|| Stop::Say(reply::NO_SUCH_LINK.to_owned()))?),
         };
-        let tasks = self.enforcer.judge_all(group).await?;
+        let mut tasks = self.enforcer.judge_all(group).await?;
         let muted = i64::try_from(tasks.len()).unwrap_or(i64::MAX);
+        // What the group was told of a channel that it does not require any more has served.
+        let dropped = rules.channel_ids().filter(|channel| one.is_none_or(|one| one.id == *channel));
+        tasks.extend(dropped.map(|channel| task(group, &Task::Notice { channel }, Duration::ZERO)));
         fence.check()?;
         let unprotected = self.store.unprotect(fence.into(), group, one.map(|channel| channel.id), &tasks).await?;
         self.groups.forget(group).await;

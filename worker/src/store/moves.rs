@@ -83,7 +83,7 @@ async fn note(tx: &mut Tx<'_>, old: ChatId, new: ChatId) -> Result<(), StoreErro
 }
 
 /// $1 is the old group, $2 the new one. Links and the allow-list follow their group by the schema.
-const ADOPTION: [(&str, &str); 9] = [
+const ADOPTION: [(&str, &str); 10] = [
     (
         "adopt_group",
         "UPDATE protected_groups SET group_id = $2 WHERE group_id = $1
@@ -95,6 +95,8 @@ const ADOPTION: [(&str, &str); 9] = [
             SELECT $2, subject_id, name, added_by, created_ms FROM allowed_users WHERE group_id = $1
             ON CONFLICT (group_id, subject_id) DO NOTHING",
     ),
+    // Their messages are out of reach; the supergroup is told anew.
+    ("drop_breaker_notices", "DELETE FROM breaker_notices WHERE group_id = $1 AND group_id <> $2"),
     ("drop_group", "DELETE FROM protected_groups WHERE group_id = $1 AND group_id <> $2"),
     (
         "close_double_mutes",

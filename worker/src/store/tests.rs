@@ -1,5 +1,6 @@
 //! The same questions on both databases: a file each, and every test once on SQLite and once on Postgres.
 
+mod breakers;
 pub(crate) mod database;
 mod durable_queue;
 mod failures;
@@ -8,6 +9,7 @@ mod groups;
 mod join_requests;
 mod moves;
 mod offences;
+mod purge;
 mod rows;
 mod schema;
 mod standings;

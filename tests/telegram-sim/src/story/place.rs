@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::ids::{ChatId, UserId};
+use crate::ids::{ChatId, MessageId, UserId};
 use crate::ledger::Calls;
 use crate::rights::AdminRights;
 use crate::story::Story;
@@ -99,6 +99,15 @@ impl Place {
         self.story.world.remove_bot(self.id);
     }
 
+    /// Begins a topic of a forum.
+    ///
+    /// # Errors
+    ///
+    /// It is no forum.
+    pub fn topic(&self, name: &str) -> Act<MessageId> {
+        self.story.world.topic(self.id, self.owner, name)
+    }
+
     /// What stands in it now, oldest first.
     #[must_use]
     pub fn messages(&self) -> Vec<Seen> {
@@ -135,7 +144,7 @@ impl Place {
         self.story.until(what, found).await.map(|seen| self.said(seen.id))
     }
 
-    pub(super) fn said(&self, message: crate::ids::MessageId) -> Said {
+    pub(super) fn said(&self, message: MessageId) -> Said {
         Said { story: self.story.clone(), chat: self.id, id: message }
     }
 }
