@@ -45,7 +45,7 @@ pub(crate) async fn on_change(
         if let Some(after) = enforcer.review_standing(fence, group).await? {
             enforcer.later(group, &Task::Standing, after).await?;
         }
-        if groups.rules(group).await?.is_none() {
+        if store.group(group).await?.is_none_or(|row| !row.enabled) {
             // Left over from before the bot was removed, or from when it had no right to release anybody.
             let judges = enforcer.judge_all(group).await?;
             let rows = store.add_tasks(&judges).await?;
