@@ -76,7 +76,7 @@ async fn a_channel_that_is_back_is_asked_for_again_at_once_and_the_notice_goes(
     let notice = place.corner.bot_says(LOST).await?;
     place.corner.owner().hears(LOST).await?;
 
-    place.news.lets_bot_in(AdminRights::INVITE_USERS);
+    place.news.lets_bot(AdminRights::INVITE_USERS);
     notice.gone().await?;
     place.corner.bot_says(BACK).await?;
     place.corner.owner().hears(BACK).await?;
