@@ -1,33 +1,39 @@
 //! The one match from events to handlers, and the one from failures to what becomes of an update.
 
-use std::{slice, time::Duration};
+use std::{collections::BTreeSet, slice, time::Duration};
 
 use shared::{
     envelope::{Envelope, Kind},
-    ids::{BotId, ChatId},
+    ids::{BotId, ChannelId, ChatId, UserId},
     telemetry::chain,
 };
 use tracing::Instrument as _;
 
 use crate::{
+    breakers::Breakers,
     enforce::Enforcer,
-    event::{ChatKind, Command, Event, Reader, Task},
+    event::{Author, ChatKind, Command, Event, MessagePosted, Moved, Reader, Task},
     fence::Fence,
     groups::Groups,
     handlers::{
-        HandlerError,
+        HandlerError, bot_rights,
+        breaker::Watch,
         button::{self, Bench},
-        help, member,
+        help, join, join_request,
+        leaving::{self, Sought},
+        member::{self, Registry},
         message::{self, Court, Posted},
+        migration,
         protect::{self, Desk},
-        status,
+        stats, status,
         tasks::{self, Review},
     },
     intake::{Handle, Job, settle::Disposition},
     membership::Membership,
-    metrics::HandlerMetrics,
+    metrics::{HandlerMetrics, IntakeMetrics},
     store::{Store, epochs::Epoch, error::StoreError, tasks::TaskRow},
     telegram::{Telegram, error::Error},
+    trial::Trial,
 };
 
 /// Everything handlers may be given.
@@ -35,11 +41,17 @@ pub(crate) struct Dispatch {
     pub bot: BotId,
     pub reader: Reader,
     pub groups: Groups,
+    pub breakers: Breakers,
     pub membership: Membership,
     pub enforcer: Enforcer,
     pub store: Store,
     pub telegram: Telegram,
     pub metrics: HandlerMetrics,
+    /// What `/stats` tells of.
+    pub intake: IntakeMetrics,
+    pub started: tokio::time::Instant,
+    /// Who may ask for it.
+    pub operators: BTreeSet<UserId>,
 }
 
 const COMMANDS: [&str; 5] = ["protect", "unprotect", "status", "start", "help"];
@@ -114,15 +126,62 @@ impl Dispatch {
                 ("button", outcome)
             }
             Event::Member(change) => {
-                let changed = member::on_change(&self.groups, &self.membership, &self.enforcer, &self.store, change);
+                let registry = Registry { bot: self.bot, trial: self.trial(), enforcer: &self.enforcer };
+                let update = update_key(&job.envelope);
+                let changed = member::on_change(&registry, fence, change, &update);
                 ("member", changed.instrument(job.span.clone()).await)
+            }
+            Event::OwnStanding(change) => {
+                let update = update_key(&job.envelope);
+                let (groups, enforcer, store) = (&self.groups, &self.enforcer, &self.store);
+                let changed = async {
+                    match change.chat.kind {
+                        ChatKind::Channel => self.watch().on_own_standing(change).await,
+                        _ => bot_rights::on_change(groups, enforcer, store, fence, change, &update).await,
+                    }
+                };
+                ("bot_rights", changed.instrument(job.span.clone()).await)
+            }
+            Event::Moved(moved) => ("migration", self.moved(fence, job, *moved).instrument(job.span.clone()).await),
+            Event::Joined(joined) => {
+                let (trial, update) = (self.trial(), update_key(&job.envelope));
+                let outcome = join::on_join(&trial, &self.enforcer, fence, joined, &update);
+                ("join", self.counted(job, outcome.instrument(job.span.clone()).await))
+            }
+            Event::JoinRequest(asked) => {
+                let trial = self.trial();
+                let outcome = join_request::on_request(&trial, &self.enforcer, fence, asked);
+                ("join_request", self.counted(job, outcome.instrument(job.span.clone()).await))
             }
             Event::Task(task) => {
                 let Kind::Task { id, .. } = job.envelope.kind else { return Disposition::Done };
                 ("task", self.task(fence, job, id, task).instrument(job.span.clone()).await)
             }
         };
+        let outcome = self.unless_moved(fence, job, outcome).await;
         self.settled(name, outcome)
+    }
+
+    async fn moved(&self, fence: &Fence, job: &Job, moved: Moved) -> Result<(), HandlerError> {
+        let lane = ChatId(job.envelope.routing.0);
+        migration::on_moved(&self.groups, &self.enforcer, &self.store, fence, lane, moved).await
+    }
+
+    /// Telegram says it too when a basic group has become a supergroup. What was to be done in the old one is past; what is due there goes to
+    /// the new one.
+    async fn unless_moved(
+        &self,
+        fence: &Fence,
+        job: &Job,
+        outcome: Result<(), HandlerError>,
+    ) -> Result<(), HandlerError> {
+        let old = ChatId(job.envelope.routing.0);
+        match outcome {
+            Err(HandlerError::Telegram(Error::Migrated { to })) if old.is_basic_group() => {
+                self.moved(fence, job, Moved { old, new: to }).instrument(job.span.clone()).await
+            }
+            outcome => outcome,
+        }
     }
 
     /// Answers for all of them, or up to the first command that does not finish: what was said before it is not said again.
@@ -135,6 +194,10 @@ impl Dispatch {
     ) {
         let Self { groups, membership, store, telegram, .. } = self;
         let court = Court { groups, membership, store, telegram };
+        if let Err(err) = self.leave_if_not_served(fence, messages).await {
+            let disposition = self.settled("bot_rights", Err(err));
+            return dispositions.extend(std::iter::repeat_n(disposition, messages.len()));
+        }
         let fates = match message::on_messages(&court, &self.enforcer, fence, messages).await {
             Ok(fates) => fates,
             Err(err) => {
@@ -151,6 +214,7 @@ impl Dispatch {
                 }
                 Some(_) | None => Ok(()),
             };
+            let outcome = self.unless_moved(fence, job, outcome).await;
             let disposition = self.settled("message", outcome);
             let unfinished = is_unfinished(&disposition);
             dispositions.push(disposition);
@@ -160,17 +224,32 @@ impl Dispatch {
         }
     }
 
+    /// A group that is not in `ALLOWED_GROUPS`: the bot was added while it was, or nobody told that it was added.
+    async fn leave_if_not_served(&self, fence: &Fence, messages: &[Posted<'_>]) -> Result<(), HandlerError> {
+        let Some(chat) = messages.first().map(|posted| &posted.message.chat) else { return Ok(()) };
+        if chat.kind.is_group() && !self.groups.serves(chat.id).await? {
+            self.enforcer.review_standing(fence, chat.id).await?;
+        }
+        Ok(())
+    }
+
     /// A command is carried out once: a late repetition would be answered again, and could undo what was said since.
     async fn command(&self, fence: &Fence, posted: &Posted<'_>, command: &Command) -> Result<(), HandlerError> {
         let Self { bot, groups, enforcer, store, telegram, .. } = self;
         let message = posted.message;
-        if !COMMANDS.contains(&command.name.as_str())
+        let for_operators = command.name == "stats" && self.is_operator(message);
+        if !(for_operators || COMMANDS.contains(&command.name.as_str()))
+            || message.chat.kind.is_group() && !groups.serves(message.chat.id).await?
             || !store.marked(slice::from_ref(&posted.update)).await?.is_empty()
         {
             return Ok(());
         }
         let desk = Desk { bot: *bot, groups, enforcer, store, telegram };
         match command.name.as_str() {
+            "stats" => {
+                let (intake, up) = (&self.intake, self.started.elapsed());
+                stats::on_stats(enforcer, store, intake, up, fence, message).await?;
+            }
             "protect" => protect::on_protect(&desk, fence, message, &command.args).await?,
             "unprotect" => protect::on_unprotect(&desk, fence, message, &command.args).await?,
             _ if message.chat.kind != ChatKind::Private && !groups.may_ask(message.chat.id, &message.author).await => {}
@@ -180,15 +259,41 @@ impl Dispatch {
         Ok(store.mark(fence.into(), &posted.update, shared::clock::now_ms()).await?)
     }
 
+    /// In private, where nobody else reads the answer.
+    fn is_operator(&self, message: &MessagePosted) -> bool {
+        let Author::Person(person) = &message.author else { return false };
+        message.chat.kind == ChatKind::Private && self.operators.contains(&person.id)
+    }
+
+    /// Counts what was decided.
+    fn counted(&self, job: &Job, outcome: Result<&'static str, HandlerError>) -> Result<(), HandlerError> {
+        outcome.map(|label| self.metrics.verified(label, &job.envelope))
+    }
+
+    fn trial(&self) -> Trial<'_> {
+        let Self { groups, membership, store, telegram, .. } = self;
+        Trial { groups, membership, store, telegram }
+    }
+
     fn bench(&self) -> Bench<'_> {
         let Self { groups, membership, enforcer, store, telegram, .. } = self;
         Bench { groups, membership, enforcer, store, telegram }
+    }
+
+    fn watch(&self) -> Watch<'_> {
+        let Self { bot, groups, breakers, enforcer, store, telegram, .. } = self;
+        Watch { bot: *bot, groups, breakers, enforcer, store, telegram }
     }
 
     /// A task's row goes only when the task is done: until then its shard's owner publishes it again.
     async fn task(&self, fence: &Fence, job: &Job, id: i64, task: &Task) -> Result<(), HandlerError> {
         let Some(row) = self.store.task(id).await? else { return Ok(()) };
         let chat = ChatId(job.envelope.routing.0);
+        if chat.is_basic_group()
+            && let Some(new) = self.store.moved_to(chat).await?
+        {
+            return self.moved(fence, job, Moved { old: chat, new }).await;
+        }
         let again = match self.answer(fence, chat, task).await {
             // Not in the lane: whoever presses a button would wait behind it, and meanwhile its owner would publish it again and again.
             Err(HandlerError::Telegram(err @ (Error::FloodWait { .. } | Error::Unavailable(_)))) => {
@@ -225,14 +330,36 @@ impl Dispatch {
                 let review = Review { groups, membership, enforcer, store, telegram };
                 return review.judge(fence, chat, *user, *bulk).await;
             }
+            Task::Seek { channel, name, date_s, after } => {
+                // The private chat with a person has the person's id.
+                let user = UserId(chat.0);
+                let sought = Sought { user, channel: *channel, name, date_s: *date_s, after: *after };
+                leaving::seek(&self.trial(), enforcer, &sought).await?;
+            }
+            Task::Left { user, name, date_s } => {
+                leaving::on_left(&self.trial(), enforcer, fence, chat, *user, name, *date_s).await?;
+            }
+            Task::Admit { user } => {
+                return join_request::review(&self.trial(), enforcer, fence, chat, *user).await;
+            }
             Task::Progress { message, total } => {
                 return tasks::progress(store, telegram, fence, chat, *message, *total).await;
             }
+            Task::Rename { message } => return enforcer.rename(fence, chat, *message).await,
+            Task::Probe { about } => return self.watch().probe(fence, ChannelId(chat.0), *about).await,
+            Task::Breaker { channel } => self.watch().follow(chat, *channel).await?,
+            Task::Notice { channel } => return self.watch().notice(fence, chat, *channel).await,
+            Task::Tell { channel, broken } => return self.watch().tell(fence, chat, *channel, *broken).await,
             Task::Warn => enforcer.warn_together(fence, chat).await?,
             Task::Unwarn { warning } => tasks::unwarn(enforcer, store, fence, *warning).await?,
             Task::Tidy { messages } => enforcer.remove(fence, chat, messages).await?,
             Task::Say { text, topic, tidy } => {
                 enforcer.say(fence, chat, text.clone(), *topic, tidy).await?;
+            }
+            Task::Standing => return enforcer.review_standing(fence, chat).await,
+            Task::Adopt { from } => {
+                let moved = Moved { old: *from, new: chat };
+                return migration::adopt(groups, enforcer, store, fence, moved).await;
             }
         }
         Ok(None)

@@ -1,8 +1,10 @@
 //! Decision -> calls, in this order: delete; one transaction that records mute, warning and mark; mute; warn; close the rows on
 //! Telegram's yes. Whoever comes after a crash finds in the rows how far it came.
 
+mod admit;
 mod mute;
 mod release;
+mod standing;
 mod warn;
 
 use std::time::Duration;
@@ -22,12 +24,14 @@ use crate::{
         effects::{EffectMark, NewMute, NewWarning, Offence},
         mutes::MuteState,
         tasks::NewTask,
+        warnings::WarningKind,
     },
     telegram::{Telegram, budget::Priority, error::Error, message::Outgoing, sending::Occasion},
     timers::Bell,
 };
 
 pub(crate) use release::Released;
+pub(crate) use standing::Identity;
 
 /// Acts on people and messages. Checks the fence before every effect.
 #[derive(Clone)]
@@ -37,6 +41,7 @@ pub(crate) struct Enforcer {
     groups: Groups,
     membership: Membership,
     bell: Bell,
+    identity: Identity,
 }
 
 /// One person's offence in a batch of messages.
@@ -47,9 +52,13 @@ pub(crate) struct Offender {
     pub messages: Vec<MessageId>,
     pub topic: Option<i64>,
     pub sentence: Sentence,
+    /// What they are told.
+    pub notice: WarningKind,
     pub missing: Vec<Missing>,
     /// The open record of an earlier mute that somebody has lifted: closed before this one is written.
     pub lifted: Option<i64>,
+    /// All of it happened long ago, before an outage: they are told together with the others of that time.
+    pub stale: bool,
     /// Names the update, so that its effects are not begun twice.
     pub mark: String,
 }
@@ -60,6 +69,9 @@ const LOOK_HOLDS: Duration = Duration::from_secs(1);
 /// The shortest mute that is written down, so that it can still be sent after a retry or two.
 const SHORTEST_PLANNED: Duration = Duration::from_secs(90);
 
+/// After an outage the offenders of that time are warned together: this long after the first of them is punished.
+const WARN_STALE_AFTER: Duration = Duration::from_secs(3);
+
 /// How long a command and its reply stay (product.md 5).
 const TIDY_AFTER: Duration = Duration::from_secs(60);
 
@@ -67,8 +79,15 @@ const TIDY_AFTER: Duration = Duration::from_secs(60);
 pub(crate) const PROGRESS_EVERY: Duration = Duration::from_secs(3);
 
 impl Enforcer {
-    pub(crate) fn new(store: Store, telegram: Telegram, groups: Groups, membership: Membership, bell: Bell) -> Self {
-        Self { store, telegram, groups, membership, bell }
+    pub(crate) fn new(
+        identity: Identity,
+        store: Store,
+        telegram: Telegram,
+        groups: Groups,
+        membership: Membership,
+        bell: Bell,
+    ) -> Self {
+        Self { store, telegram, groups, membership, bell, identity }
     }
 
     pub(crate) fn bell(&self) -> &Bell {
@@ -87,11 +106,15 @@ impl Enforcer {
         offenders: &[Offender],
         channel_posts: &[MessageId],
     ) -> Result<(), HandlerError> {
+        if rules.paused {
+            return Ok(());
+        }
         let looked_at = Instant::now();
         let messages: Vec<MessageId> =
             offenders.iter().flat_map(|offender| &offender.messages).chain(channel_posts).copied().collect();
-        self.delete(fence, group, &messages).await?;
-
+        if !self.delete(fence, group, &messages).await? && !self.doubt(fence, group).await? {
+            return Ok(());
+        }
         let (offences, tasks) = self.offences(group, rules, offenders);
         if offences.is_empty() {
             return Ok(());
@@ -111,20 +134,22 @@ impl Enforcer {
             Ok::<(), HandlerError>(())
         });
         futures::future::join_all(mutes).await.into_iter().collect::<Result<(), _>>()?;
-        self.warn_each(fence, group, rules).await
+        let own = offenders.iter().filter(|offender| !offender.stale && offender.sentence != Sentence::Delete);
+        self.warn_each(fence, group, rules, &own.map(|offender| offender.user).collect::<Vec<_>>()).await
     }
 
-    async fn delete(&self, fence: &Fence, group: ChatId, messages: &[MessageId]) -> Result<(), HandlerError> {
+    /// False: Telegram refused some of it.
+    async fn delete(&self, fence: &Fence, group: ChatId, messages: &[MessageId]) -> Result<bool, HandlerError> {
         fence.check()?;
         match self.telegram.delete(group, messages, Priority::P0).await {
-            Ok(left) if left.is_empty() => Ok(()),
+            Ok(left) if left.is_empty() => Ok(true),
             Ok(left) => {
-                tracing::info!(chat.id = group.0, count = left.len(), "messages that cannot be deleted any more");
-                Ok(())
+                tracing::info!(chat.id = group.0, count = left.len(), "messages that cannot be deleted");
+                Ok(false)
             }
             Err(err) if is_refusal(&err) => {
                 tracing::warn!(chat.id = group.0, error = &err as &dyn std::error::Error, "may not delete here");
-                Ok(())
+                Ok(false)
             }
             Err(err) => Err(err.into()),
         }
@@ -141,6 +166,7 @@ impl Enforcer {
                 name: offender.name.clone(),
                 mute: (offender.sentence == Sentence::DeleteMuteWarn).then_some(NewMute { until_s, before: None }),
                 warning: Some(NewWarning {
+                    kind: offender.notice,
                     thread: offender.topic,
                     missing: offender.missing.iter().map(|missing| missing.channel).collect(),
                 }),
@@ -148,7 +174,10 @@ impl Enforcer {
             })
             .collect();
         let muted = offences.iter().filter(|offence| offence.mute.is_some());
-        let tasks = muted.map(|offence| self.look_again(group, offence.user)).collect();
+        let mut tasks: Vec<NewTask> = muted.map(|offence| self.look_again(group, offence.user)).collect();
+        if offenders.iter().any(|offender| offender.stale && offender.sentence != Sentence::Delete) {
+            tasks.push(task(group, &Task::Warn, WARN_STALE_AFTER));
+        }
         (offences, tasks)
     }
 

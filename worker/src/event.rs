@@ -14,7 +14,11 @@ pub(crate) use read::Reader;
 pub(crate) enum Event {
     Message(Box<MessagePosted>),
     Press(Box<ButtonPressed>),
+    Joined(Box<Joined>),
     Member(Box<MemberChanged>),
+    OwnStanding(Box<OwnChanged>),
+    Moved(Moved),
+    JoinRequest(Box<JoinRequested>),
     Task(Task),
     /// Nothing for us to do, and why.
     Ignored(&'static str),
@@ -50,6 +54,12 @@ pub(crate) enum ChatKind {
     Supergroup,
     Channel,
     Unknown,
+}
+
+impl ChatKind {
+    pub(crate) fn is_group(self) -> bool {
+        matches!(self, Self::Group | Self::Supergroup)
+    }
 }
 
 /// Who wrote a message, by what the rule may do to them (telegram.md 4.1).
@@ -92,6 +102,25 @@ pub(crate) struct ButtonPressed {
     pub mentioned: Vec<UserId>,
 }
 
+/// People came into a group. Telegram tells it twice, as a change of their standing and by a service message, and sometimes only once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Joined {
+    pub chat: Chat,
+    /// Who came, not who brought them.
+    pub people: Vec<Person>,
+    pub date_s: i64,
+}
+
+/// Somebody asks to be let into a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct JoinRequested {
+    pub chat: Chat,
+    pub user: Person,
+    /// Where they may be written to, for five minutes (telegram.md 4.3).
+    pub user_chat: ChatId,
+    pub date_s: i64,
+}
+
 /// Somebody's standing in a chat changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MemberChanged {
@@ -99,8 +128,33 @@ pub(crate) struct MemberChanged {
     pub user: Person,
     pub by: UserId,
     pub date_s: i64,
+    /// None: not told.
+    pub before: Option<Before>,
     pub status: Status,
     /// End of a paid subscription, Unix seconds.
+    pub until_s: Option<i64>,
+}
+
+/// The bot's own standing in a chat changed. What it may do there now is asked, not read from here: this may be old by now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OwnChanged {
+    pub chat: Chat,
+    pub was_in: bool,
+    pub is_in: bool,
+}
+
+/// A basic group became a supergroup, which has another id. Told in both, in no order (telegram.md 4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub old: ChatId,
+    pub new: ChatId,
+}
+
+/// What somebody was before a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Before {
+    pub status: Status,
+    /// End of a restriction or ban, Unix seconds; none: it has no end.
     pub until_s: Option<i64>,
 }
 
@@ -114,6 +168,16 @@ pub(crate) enum Status {
     Banned,
 }
 
+impl Status {
+    /// Whether they are in the chat.
+    pub(crate) fn is_in(self) -> bool {
+        match self {
+            Self::Owner | Self::Admin | Self::Member | Self::Restricted { is_member: true } => true,
+            Self::Restricted { is_member: false } | Self::Left | Self::Banned => false,
+        }
+    }
+}
+
 /// A question one lane asks another, or a timer asks a lane. Late or twice is harmless.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "task", rename_all = "snake_case")]
@@ -125,6 +189,20 @@ pub(crate) enum Task {
         #[serde(default)]
         bulk: bool,
     },
+    /// Asked in the person's own lane: in which of the groups that require this channel is somebody who has left it?
+    Seek {
+        channel: ChannelId,
+        name: String,
+        /// When they left, Unix seconds.
+        date_s: i64,
+        /// Groups up to this one have been asked about.
+        #[serde(default)]
+        after: Option<ChatId>,
+    },
+    /// This member has left a channel: do they still meet the group's rule?
+    Left { user: UserId, name: String, date_s: i64 },
+    /// Can this person, who asks to join, be let in by now?
+    Admit { user: UserId },
     /// Sends the warnings that wait for the group's send budget.
     Warn,
     /// Takes away a warning whose time is over.
@@ -135,6 +213,23 @@ pub(crate) enum Task {
     Say { text: String, topic: Option<i64>, tidy: Vec<MessageId> },
     /// Tells how a release of many goes on, by editing the reply that announced it.
     Progress { message: MessageId, total: i64 },
+    /// What may the bot do in this group, and is that known there?
+    Standing,
+    /// This supergroup was a basic group: are its rows here?
+    Adopt { from: ChatId },
+    /// Names whom a warning for several people still is for, by editing it.
+    Rename { message: MessageId },
+    /// Can this channel be asked about its members? For its own lane.
+    Probe {
+        /// Somebody about whom it could not be asked.
+        about: Option<UserId>,
+    },
+    /// A channel's breaker has opened or closed: is anybody muted only because of it?
+    Breaker { channel: ChannelId },
+    /// Does the group know how things stand with the channel?
+    Notice { channel: ChannelId },
+    /// Tells the owner of a group in private that a channel cannot be asked about, or can be again, if it still is so.
+    Tell { channel: ChannelId, broken: bool },
 }
 
 impl Task {
@@ -142,11 +237,62 @@ impl Task {
     pub(crate) fn key(&self) -> String {
         match self {
             Self::Judge { user, .. } => format!("judge:{user}"),
+            // Each page has its own, so that somebody who leaves again is sought from the beginning.
+            Self::Seek { channel, after, .. } => format!("seek:{channel}:{}", after.map_or(0, |group| group.0)),
+            Self::Left { user, .. } => format!("left:{user}"),
+            Self::Admit { user } => format!("admit:{user}"),
             Self::Warn => "warn".to_owned(),
             Self::Unwarn { warning } => format!("unwarn:{warning}"),
             Self::Tidy { messages } => format!("tidy:{}", list(messages)),
             Self::Say { text, tidy, .. } => format!("say:{}:{:016x}", list(tidy), hash(text)),
             Self::Progress { message, .. } => format!("progress:{message}"),
+            Self::Standing => "standing".to_owned(),
+            Self::Adopt { from } => format!("adopt:{from}"),
+            Self::Rename { message } => format!("rename:{message}"),
+            Self::Probe { .. } => "probe".to_owned(),
+            Self::Breaker { channel } => format!("breaker:{channel}"),
+            Self::Notice { channel } => format!("notice:{channel}"),
+            Self::Tell { channel, .. } => format!("tell:{channel}"),
+        }
+    }
+
+    /// The same question in the supergroup that the group has become. None: it was about messages, which are out of reach there, and the
+    /// same numbers mean others.
+    pub(crate) fn in_supergroup(self) -> Option<Self> {
+        match self {
+            Self::Judge { .. }
+            | Self::Seek { .. }
+            | Self::Left { .. }
+            | Self::Admit { .. }
+            | Self::Warn
+            | Self::Standing
+            | Self::Adopt { .. }
+            | Self::Probe { .. }
+            | Self::Breaker { .. }
+            | Self::Notice { .. }
+            | Self::Tell { .. } => Some(self),
+            Self::Say { text, .. } => Some(Self::Say { text, topic: None, tidy: Vec::new() }),
+            Self::Unwarn { .. } | Self::Tidy { .. } | Self::Progress { .. } | Self::Rename { .. } => None,
+        }
+    }
+
+    /// One of many: it waits for whatever else there is in its lane.
+    pub(crate) fn is_bulk(&self) -> bool {
+        match self {
+            Self::Judge { bulk, .. } => *bulk,
+            Self::Breaker { .. } | Self::Notice { .. } | Self::Tell { .. } => true,
+            Self::Warn
+            | Self::Unwarn { .. }
+            | Self::Tidy { .. }
+            | Self::Say { .. }
+            | Self::Progress { .. }
+            | Self::Seek { .. }
+            | Self::Left { .. }
+            | Self::Admit { .. }
+            | Self::Standing
+            | Self::Adopt { .. }
+            | Self::Rename { .. }
+            | Self::Probe { .. } => false,
         }
     }
 }
@@ -171,13 +317,35 @@ mod tests {
         let tidy = vec![MessageId(3), MessageId(4)];
         let cases = [
             (Task::Judge { user: UserId(7), bulk: true }, r#"{"task":"judge","user":7,"bulk":true}"#, "judge:7"),
+            (
+                Task::Seek { channel: ChannelId(-5), name: "Ann".to_owned(), date_s: 9, after: Some(ChatId(-9)) },
+                r#"{"task":"seek","channel":-5,"name":"Ann","date_s":9,"after":-9}"#,
+                "seek:-5:-9",
+            ),
+            (
+                Task::Left { user: UserId(7), name: "Ann".to_owned(), date_s: 9 },
+                r#"{"task":"left","user":7,"name":"Ann","date_s":9}"#,
+                "left:7",
+            ),
+            (Task::Admit { user: UserId(7) }, r#"{"task":"admit","user":7}"#, "admit:7"),
             (Task::Warn, r#"{"task":"warn"}"#, "warn"),
             (Task::Unwarn { warning: 9 }, r#"{"task":"unwarn","warning":9}"#, "unwarn:9"),
             (Task::Tidy { messages: tidy.clone() }, r#"{"task":"tidy","messages":[3,4]}"#, "tidy:3,4"),
+            (Task::Standing, r#"{"task":"standing"}"#, "standing"),
+            (Task::Adopt { from: ChatId(-5) }, r#"{"task":"adopt","from":-5}"#, "adopt:-5"),
             (
                 Task::Progress { message: MessageId(3), total: 12 },
                 r#"{"task":"progress","message":3,"total":12}"#,
                 "progress:3",
+            ),
+            (Task::Rename { message: MessageId(3) }, r#"{"task":"rename","message":3}"#, "rename:3"),
+            (Task::Probe { about: Some(UserId(7)) }, r#"{"task":"probe","about":7}"#, "probe"),
+            (Task::Breaker { channel: ChannelId(-5) }, r#"{"task":"breaker","channel":-5}"#, "breaker:-5"),
+            (Task::Notice { channel: ChannelId(-5) }, r#"{"task":"notice","channel":-5}"#, "notice:-5"),
+            (
+                Task::Tell { channel: ChannelId(-5), broken: true },
+                r#"{"task":"tell","channel":-5,"broken":true}"#,
+                "tell:-5",
             ),
             (
                 Task::Say { text: "Hi 😀".to_owned(), topic: Some(2), tidy },
@@ -194,6 +362,28 @@ mod tests {
         }
         let judge = serde_json::from_str::<Task>(r#"{"task":"judge","user":7}"#).expect("a task");
         assert_eq!(judge, Task::Judge { user: UserId(7), bulk: false });
+    }
+
+    #[test]
+    fn questions_about_messages_stay_behind_in_the_old_group() {
+        let say = |tidy: &[i64]| Task::Say {
+            text: "Hi".to_owned(),
+            topic: None,
+            tidy: tidy.iter().copied().map(MessageId).collect(),
+        };
+        let judge = Task::Judge { user: UserId(7), bulk: false };
+        let cases = [
+            (judge.clone(), Some(judge)),
+            (Task::Warn, Some(Task::Warn)),
+            (say(&[3]), Some(say(&[]))),
+            (Task::Standing, Some(Task::Standing)),
+            (Task::Tidy { messages: vec![MessageId(3)] }, None),
+            (Task::Unwarn { warning: 1 }, None),
+            (Task::Progress { message: MessageId(3), total: 1 }, None),
+        ];
+        for (task, expected) in cases {
+            assert_eq!(task.clone().in_supergroup(), expected, "{task:?}");
+        }
     }
 
     #[test]

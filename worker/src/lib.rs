@@ -10,19 +10,23 @@ mod dispatch;
 mod event;
 mod handlers;
 
+mod breakers;
 mod groups;
 mod ledger;
 mod membership;
 mod policy;
+mod trial;
 
 mod enforce;
 mod texts;
 
 mod cache;
+mod purge;
 pub mod store;
 pub mod telegram;
 mod timers;
 
+mod menus;
 mod metrics;
 mod migrate;
 mod run;

@@ -3,15 +3,21 @@
 //! Two databases, one text for each question: sqlx's `Any` over Postgres and SQLite. What `Any` asks for in return: `$1` placeholders, no
 //! BOOLEAN column on SQLite and truths read as numbers, JSON and times as text and numbers; see migrations/README.md.
 
+pub mod breakers;
+pub mod counts;
 pub mod effects;
 pub mod epochs;
 pub mod error;
 pub mod groups;
 pub mod inbox;
+pub mod join_requests;
 pub mod metrics;
 pub mod migrate;
+pub mod moves;
 pub mod mutes;
+pub mod purge;
 mod sql;
+pub mod standings;
 pub mod tasks;
 pub mod url;
 pub mod warnings;

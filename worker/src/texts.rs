@@ -1,14 +1,18 @@
-//! Every sentence and keyboard that a person sees: the warning here, answers to presses in `alert`, replies to commands in `reply`.
+//! Every sentence and keyboard that a person sees: the warning here, answers to presses in `alert`, replies to commands in `reply`, news of
+//! channels in `notice`.
 //!
 //! Names and titles are other people's text: blank, huge, right to left, full of markup. No parse mode is used, so nothing in them can
 //! break a message; what remains is to keep them short and unable to rearrange what stands around them.
 
 pub(crate) mod alert;
+pub(crate) mod menu;
+pub(crate) mod notice;
+pub(crate) mod own;
 pub(crate) mod reply;
 mod shown;
 mod template;
 
-use shared::ids::UserId;
+use shared::ids::{ChatId, UserId};
 
 use self::{
     shown::{fitting, is_blank, shown, units},
@@ -17,6 +21,7 @@ use self::{
 use crate::{
     groups::{Channel, Rules},
     policy::Missing,
+    store::warnings::WarningKind,
     telegram::message::{Button, Keyboard, Outgoing, Press},
 };
 
@@ -30,6 +35,9 @@ const BUTTON_LENGTH: usize = 64;
 const TITLES_LENGTH: usize = 400;
 
 const WARNING: &str = "{name}, to write in {group} please subscribe to {channels} first. Then press the button below, and you can write at once.";
+const WELCOME: &str = "{name}, welcome to {group}! To write here, please subscribe to {channels} first. Then press the button below, and you can write at once.";
+const REVOKED: &str = "{name}, your permissions in {group} are revoked because you left {channels}. Subscribe again and press the button below, and you can write at once.";
+const REQUESTED: &str = "{name}, to be let into {group} please subscribe to {channels} first. Then press the button below, and I let you in at once.";
 
 /// What comes back when "I have joined" is pressed: the person it is for, or anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +45,8 @@ pub(crate) enum PressedFor {
     Person(UserId),
     /// A warning for several people.
     Anybody,
+    /// Whoever asks in private to be let into this group.
+    Request(ChatId),
     /// A button of the Python bot: it is for whomever its message mentions.
     Mentioned,
 }
@@ -47,7 +57,10 @@ impl PressedFor {
         match data {
             "verify_membership" => Some(Self::Mentioned),
             "v1:*" => Some(Self::Anybody),
-            _ => data.strip_prefix("v1:")?.parse().ok().map(|user| Self::Person(UserId(user))),
+            _ => match data.strip_prefix("v1:request:") {
+                Some(group) => group.parse().ok().map(|group| Self::Request(ChatId(group))),
+                None => data.strip_prefix("v1:")?.parse().ok().map(|user| Self::Person(UserId(user))),
+            },
         }
     }
 
@@ -55,6 +68,7 @@ impl PressedFor {
         match self {
             Self::Person(user) => format!("v1:{user}"),
             Self::Anybody => "v1:*".to_owned(),
+            Self::Request(group) => format!("v1:request:{group}"),
             Self::Mentioned => "verify_membership".to_owned(),
         }
     }
@@ -75,7 +89,40 @@ struct Lacking<'a> {
 }
 
 /// The warning to one or several people, with a button to join for every channel that any of them misses.
-pub(crate) fn warning(rules: &Rules, people: &[Named], missing: &[Missing], topic: Option<i64>) -> Outgoing {
+pub(crate) fn warning(
+    rules: &Rules,
+    kind: WarningKind,
+    people: &[Named],
+    missing: &[Missing],
+    topic: Option<i64>,
+) -> Outgoing {
+    let text = match kind {
+        WarningKind::Join => WELCOME,
+        // Whoever is banned did not leave.
+        WarningKind::Left if missing.iter().all(|missing| !missing.banned) => REVOKED,
+        WarningKind::Offence | WarningKind::Left => WARNING,
+    };
+    let text = chosen(rules.settings.warning_text.as_deref()).unwrap_or(text);
+    let verify = match people {
+        [one] => PressedFor::Person(one.user),
+        _ => PressedFor::Anybody,
+    };
+    asking(rules, text, people, missing, verify, topic)
+}
+
+/// What somebody is told in private who asks to be let into the group.
+pub(crate) fn join_request(rules: &Rules, group: ChatId, who: &Named, missing: &[Missing]) -> Outgoing {
+    asking(rules, REQUESTED, std::slice::from_ref(who), missing, PressedFor::Request(group), None)
+}
+
+fn asking(
+    rules: &Rules,
+    text: &str,
+    people: &[Named],
+    missing: &[Missing],
+    verify: PressedFor,
+    topic: Option<i64>,
+) -> Outgoing {
     let lacking = lacking(rules, missing);
     let titles = |closed_only: bool| -> String {
         let named = lacking.iter().filter(|lacking| lacking.banned || !closed_only);
@@ -88,8 +135,7 @@ pub(crate) fn warning(rules: &Rules, people: &[Named], missing: &[Missing], topi
         _ => String::new(),
     };
     let filling = Filling { people, group: &rules.title, channels: &titles(false) };
-    let text = chosen(rules.settings.warning_text.as_deref()).unwrap_or(WARNING);
-    let keyboard = keyboard(rules, &lacking, filling);
+    let keyboard = keyboard(rules, &lacking, filling, verify);
     fill(text, filling, MESSAGE_LENGTH - units(&end)).outgoing(&end, keyboard, topic)
 }
 
@@ -106,7 +152,7 @@ fn lacking<'a>(rules: &'a Rules, missing: &[Missing]) -> Vec<Lacking<'a>> {
     found
 }
 
-fn keyboard(rules: &Rules, lacking: &[Lacking<'_>], filling: Filling<'_>) -> Keyboard {
+fn keyboard(rules: &Rules, lacking: &[Lacking<'_>], filling: Filling<'_>, whom: PressedFor) -> Keyboard {
     let open: Vec<&Channel> = lacking.iter().filter(|lacking| !lacking.banned).map(|lacking| lacking.channel).collect();
     let join = open.iter().filter_map(|channel| {
         let press = Press::Open(channel.link()?.parse().ok()?);
@@ -121,10 +167,6 @@ fn keyboard(rules: &Rules, lacking: &[Lacking<'_>], filling: Filling<'_>) -> Key
         Some(Button { text: label(&text, Filling { channels: &title, ..filling }), press })
     });
     let verify = chosen(rules.settings.verify_button.as_deref()).unwrap_or("I have joined");
-    let whom = match filling.people {
-        [one] => PressedFor::Person(one.user),
-        _ => PressedFor::Anybody,
-    };
     let verify = Button { text: label(verify, filling), press: Press::Callback(whom.data()) };
     Keyboard { rows: join.chain([verify]).map(|button| vec![button]).collect() }
 }

@@ -19,7 +19,10 @@ use shared::{
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::store::{Store, error::StoreError, tasks::TaskRow};
+use crate::{
+    event::Task,
+    store::{Store, error::StoreError, tasks::TaskRow},
+};
 
 /// How often the database is asked, for rows that another worker has written.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -164,6 +167,8 @@ impl<P: Publish> Timers<P> {
         let body = Bytes::from(row.body.clone());
         let mut envelope = Envelope::task(self.bot, RoutingKey(row.chat.0), row.id, row.attempt, now_ms, body);
         envelope.trace = trace_context::headers(&row.trace);
+        // What cannot be read is for the dead letters, and in no hurry either.
+        envelope.bulk = serde_json::from_str::<Task>(&row.body).map_or(true, |task| task.is_bulk());
         envelope
     }
 }

@@ -14,7 +14,7 @@ use crate::metrics::{Samples, page, parsed};
 const MESSAGES: usize = 100;
 
 /// Questions that the worker asks by itself, whoever writes or not, and the wait for a connection, which every question is counted with.
-const BACKGROUND: [&str; 3] = ["query=\"next_due\"", "query=\"due_tasks\"", "query=\"acquire\""];
+const BACKGROUND: [&str; 4] = ["query=\"next_due\"", "query=\"due_tasks\"", "query=\"purge_", "query=\"acquire\""];
 
 #[tokio::test]
 async fn a_subscribers_message_asks_nobody_anything() -> anyhow::Result<()> {
@@ -77,8 +77,8 @@ fn sum(samples: &Samples, name: &str, label: &str) -> f64 {
     of_it.map(|(_, value)| value).sum()
 }
 
-/// What clients say to a server to greet it, and what this test asks.
-const GREETINGS: [&str; 6] = ["client|setinfo", "client|setname", "hello", "info", "ping", "select"];
+/// What clients say to a server to greet it, what a pool says to see whether a connection still lives, and what this test asks.
+const GREETINGS: [&str; 7] = ["client|setinfo", "client|setname", "hello", "info", "ping", "select", "unwatch"];
 
 /// How often each command was given to this server so far.
 async fn commands(url: &str) -> anyhow::Result<BTreeMap<String, String>> {

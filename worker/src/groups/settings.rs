@@ -18,6 +18,10 @@ pub(crate) struct Settings {
     pub warning_ttl: Duration,
     pub mute_for: Duration,
     pub channel_posts: ChannelPosts,
+    pub on_channel_leave: OnChannelLeave,
+    pub join_requests: JoinRequests,
+    /// Whether somebody who joins unsubscribed is muted and welcomed at once, and not only at their first message.
+    pub greet_on_join: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +38,25 @@ pub(crate) enum ChannelPosts {
     #[default]
     Delete,
     Allow,
+}
+
+/// What happens to a member who leaves a required channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum OnChannelLeave {
+    #[default]
+    Mute,
+    /// Nothing until they write.
+    NextMessage,
+}
+
+/// Requests to join the group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum JoinRequests {
+    /// They are the admins' own affair.
+    #[default]
+    Off,
+    /// Subscribers are let in.
+    Gate,
 }
 
 const WARNING_TTL: Duration = Duration::from_secs(5 * 60);
@@ -56,6 +79,9 @@ impl Default for Settings {
             warning_ttl: WARNING_TTL,
             mute_for: MUTE_FOR,
             channel_posts: ChannelPosts::default(),
+            on_channel_leave: OnChannelLeave::default(),
+            join_requests: JoinRequests::default(),
+            greet_on_join: true,
         }
     }
 }
@@ -97,6 +123,19 @@ impl Settings {
                 "allow" => Some(ChannelPosts::Allow),
                 _ => None,
             }),
+            on_channel_leave: reader.read("on_channel_leave", default.on_channel_leave, |value| {
+                match value.as_str()? {
+                    "mute" => Some(OnChannelLeave::Mute),
+                    "next_message" => Some(OnChannelLeave::NextMessage),
+                    _ => None,
+                }
+            }),
+            join_requests: reader.read("join_requests", default.join_requests, |value| match value.as_str()? {
+                "off" => Some(JoinRequests::Off),
+                "gate" => Some(JoinRequests::Gate),
+                _ => None,
+            }),
+            greet_on_join: reader.read("greet_on_join", default.greet_on_join, Value::as_bool),
         };
         (settings, reader.unusable)
     }
@@ -163,6 +202,22 @@ mod tests {
                 Settings { channel_posts: ChannelPosts::Allow, ..default() },
                 &[],
             ),
+            (
+                r#"{"on_channel_leave":"next_message","join_requests":"gate","greet_on_join":false}"#,
+                Settings {
+                    on_channel_leave: OnChannelLeave::NextMessage,
+                    join_requests: JoinRequests::Gate,
+                    greet_on_join: false,
+                    ..default()
+                },
+                &[],
+            ),
+            (
+                r#"{"on_channel_leave":"kick","join_requests":true,"greet_on_join":"no"}"#,
+                default(),
+                &["on_channel_leave", "join_requests", "greet_on_join"],
+            ),
+            (r#"{"on_channel_leave":"mute","join_requests":"off","greet_on_join":true}"#, default(), &[]),
         ];
         for (params, settings, unusable) in cases {
             assert_eq!(Settings::parse(params), (settings, unusable.to_vec()), "{params}");

@@ -16,8 +16,6 @@ use crate::{
     store::{
         Store,
         groups::{ChannelRow, Protect},
-        mutes::Mute,
-        tasks::NewTask,
     },
     telegram::{
         Telegram,
@@ -28,9 +26,6 @@ use crate::{
     },
     texts::reply,
 };
-
-/// Mutes read at a time.
-const MUTES_AT_ONCE: i64 = 500;
 
 /// What the commands are carried out with.
 pub(crate) struct Desk<'a> {
@@ -122,6 +117,7 @@ impl Desk<'_> {
         let channel = self.channel(message, args).await?;
         let title = channel.title.clone();
         if let Some(rules) = self.groups.rules(group).await? {
+            self.enforcer.look_if_paused(group, &rules).await?;
             let text = if rules.channel_ids().any(|id| id == channel.channel) {
                 reply::protected_already(&title)
             } else {
@@ -134,6 +130,10 @@ impl Desk<'_> {
         let protect = Protect { group, group_title: message.chat.title.clone(), owner, owner_username, channel };
         self.store.protect(fence.into(), &protect).await?;
         self.groups.forget(group).await;
+        if self.store.breaker(protect.channel.channel).await?.is_some() {
+            // It has just been seen to be in order.
+            self.enforcer.later(protect.channel.channel.into(), &Task::Probe { about: None }, Duration::ZERO).await?;
+        }
         tracing::info!(chat.id = group.0, channel.id = protect.channel.channel.0, "protected");
         Ok(Some(reply::protected(&title)))
     }
@@ -201,12 +201,16 @@ impl Desk<'_> {
             "" => None,
             _ => Some(linked(&rules.channels, named).ok_or_else(|| Stop::Say(reply::NO_SUCH_LINK.to_owned()))?),
         };
-        let tasks = self.judge_all(group).await?;
+        let mut tasks = self.enforcer.judge_all(group).await?;
         let muted = i64::try_from(tasks.len()).unwrap_or(i64::MAX);
+        // What the group was told of a channel that it does not require any more has served.
+        let dropped = rules.channel_ids().filter(|channel| one.is_none_or(|one| one.id == *channel));
+        tasks.extend(dropped.map(|channel| task(group, &Task::Notice { channel }, Duration::ZERO)));
         fence.check()?;
         let unprotected = self.store.unprotect(fence.into(), group, one.map(|channel| channel.id), &tasks).await?;
         self.groups.forget(group).await;
         self.enforcer.bell().ring([fence.shard]);
+        self.enforcer.look_if_paused(group, &rules).await?;
         tracing::info!(chat.id = group.0, muted, enabled = unprotected.enabled, "unprotected");
         if let Some(channel) = one.filter(|_| unprotected.enabled) {
             return Ok(Some(reply::unlinked(&channel.title)));
@@ -218,19 +222,6 @@ impl Desk<'_> {
             self.enforcer.later(group, &progress, PROGRESS_EVERY).await?;
         }
         Ok(None)
-    }
-
-    /// A question about everybody that is muted in the group: do they still deserve it?
-    async fn judge_all(&self, group: ChatId) -> Result<Vec<NewTask>, HandlerError> {
-        let mut tasks = Vec::new();
-        let mut after = 0;
-        loop {
-            let some = self.store.open_mutes_in(group, after, MUTES_AT_ONCE).await?;
-            let Some(last) = some.last() else { return Ok(tasks) };
-            after = last.id;
-            let judge = |mute: &Mute| task(group, &Task::Judge { user: mute.user, bulk: true }, Duration::ZERO);
-            tasks.extend(some.iter().map(judge));
-        }
     }
 
     async fn is_admin(&self, chat: ChatId, author: &Author) -> Result<bool, HandlerError> {

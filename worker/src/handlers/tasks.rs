@@ -28,17 +28,6 @@ const LATE_CALLS: Duration = Duration::from_secs(120);
 /// A look sooner than this after the end of a mute would find nothing late yet.
 const TOO_EARLY: Duration = Duration::from_secs(10);
 
-/// When an open mute is looked at again, by its age: `chat_member` updates get lost.
-fn recheck_after(age: Duration) -> Duration {
-    let minutes = match age.as_secs() / 60 {
-        0 => 1,
-        1..5 => 5,
-        5..15 => 15,
-        _ => 60,
-    };
-    Duration::from_secs(minutes * 60)
-}
-
 /// What a person's mute is judged with.
 pub(crate) struct Review<'a> {
     pub groups: &'a Groups,
@@ -73,6 +62,11 @@ impl Review<'_> {
         match deserved {
             Some(false) => match self.enforcer.release(fence, &mute, priority).await? {
                 Released::Lifted | Released::Closed(_) => return Ok(None),
+                // The bot may be out of the group for good, and nobody will say how it ended.
+                Released::Unknown if mute.until_s <= shared::clock::now_s() => {
+                    self.enforcer.close(fence, mute.id, "its time is over").await?;
+                    return Ok(None);
+                }
                 Released::Unknown => {}
             },
             Some(true) => {
@@ -85,7 +79,7 @@ impl Review<'_> {
             None => {}
         }
         let age = Duration::from_millis(u64::try_from(shared::clock::now_ms() - mute.created_ms).unwrap_or(0));
-        Ok(Some(recheck_after(age)))
+        Ok(Some(policy::recheck_after(age)))
     }
 
     /// None: unknown.

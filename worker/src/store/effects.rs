@@ -12,7 +12,7 @@ use super::{
     repeated,
     sql::Value,
     tasks::{self, NewTask},
-    warnings::{self, Warning},
+    warnings::{self, Warning, WarningKind},
 };
 
 /// What an update had as an effect, and on whom.
@@ -37,6 +37,7 @@ pub struct NewMute {
 
 #[derive(Clone, Debug)]
 pub struct NewWarning {
+    pub kind: WarningKind,
     pub thread: Option<i64>,
     pub missing: Vec<ChannelId>,
 }
@@ -58,9 +59,6 @@ pub struct Recorded {
     /// The update was here before: resume from the rows.
     pub already_marked: bool,
 }
-
-/// As many marks as one call of [`Store::purge_marks`] takes away: short enough not to hold up SQLite's other writers.
-const PURGE_AT_ONCE: i64 = 1000;
 
 impl Store {
     /// Writes what a batch of offences causes, all or nothing. An offence whose update is marked writes nothing; an open mute and a live
@@ -137,19 +135,6 @@ impl Store {
         let sql = self.sql("marked", "SELECT key FROM effects WHERE key IN ").list(keys.iter().map(String::as_str));
         self.rows(sql).await?.iter().map(|row| row.text("key")).collect()
     }
-
-    /// Forgets marks from before that time, the oldest first and not all at once; says how many. Call it again while it finds some.
-    ///
-    /// # Errors
-    /// The database is not available.
-    pub async fn purge_marks(&self, before_ms: i64) -> Result<u64, StoreError> {
-        let sql = self
-            .sql("purge_marks", "DELETE FROM effects WHERE key IN")
-            .push(" (SELECT key FROM effects WHERE at_ms < $1 ORDER BY at_ms LIMIT $2)")
-            .bind(before_ms)
-            .bind(PURGE_AT_ONCE);
-        self.run(sql).await
-    }
 }
 
 /// Marks the updates; gives the keys that were not marked before. On Postgres a second transaction with one of these keys waits here until
@@ -219,12 +204,13 @@ async fn add_warnings<'o>(
     if wanted.is_empty() {
         return Ok(());
     }
-    let rows = wanted.into_iter().map(|(user, (offence, warning))| -> [Value; 7] {
+    let rows = wanted.into_iter().map(|(user, (offence, warning))| -> [Value; 8] {
         [
             group.into(),
             user.into(),
             offence.name.as_str().into(),
             warnings::WarningState::Wanted.as_str().into(),
+            warning.kind.as_str().into(),
             warning.thread.into(),
             warnings::missing_text(&warning.missing).as_str().into(),
             now_ms.into(),
@@ -233,7 +219,7 @@ async fn add_warnings<'o>(
     let sql = tx
         .sql(
             "add_warnings",
-            "INSERT INTO warnings (group_id, user_id, name, state, thread_id, missing, created_ms) VALUES ",
+            "INSERT INTO warnings (group_id, user_id, name, state, kind, thread_id, missing, created_ms) VALUES ",
         )
         .rows(rows)
         .push(" ON CONFLICT (group_id, user_id) WHERE closed_ms IS NULL DO NOTHING");

@@ -26,6 +26,8 @@ pub struct GroupRow {
     pub channels: Vec<ChannelRow>,
     /// Ids of users and of channels that post.
     pub allowed: Vec<i64>,
+    /// What the bot has last said of its own standing there.
+    pub said: Option<String>,
 }
 
 /// A channel that at least one group requires.
@@ -66,9 +68,12 @@ impl Store {
             .push(
                 " CAST(g.params AS TEXT) AS params, c.channel_id, c.title AS channel_title, c.username, c.invite_link,",
             )
-            .push(" b.reason FROM protected_groups g LEFT JOIN group_channel_links l ON l.group_id = g.group_id")
+            .push(
+                " b.reason, s.said FROM protected_groups g LEFT JOIN group_channel_links l ON l.group_id = g.group_id",
+            )
             .push(" LEFT JOIN enforced_channels c ON c.channel_id = l.channel_id")
             .push(" LEFT JOIN channel_breakers b ON b.channel_id = l.channel_id")
+            .push(" LEFT JOIN bot_standings s ON s.group_id = g.group_id")
             .push(" WHERE g.group_id = $1 ORDER BY l.position, l.id")
             .bind(group);
         let rows = self.rows(sql).await?;
@@ -81,6 +86,7 @@ impl Store {
             params: first.text("params")?,
             channels: rows.iter().filter_map(|row| channel(row).transpose()).collect::<Result<_, _>>()?,
             allowed: Vec::new(),
+            said: first.maybe_text("said")?,
         };
         let sql = self
             .sql("allowed", "SELECT subject_id FROM allowed_users WHERE group_id = $1 ORDER BY subject_id")
@@ -91,7 +97,8 @@ impl Store {
         Ok(Some(found))
     }
 
-    /// Protects the group by one more channel; settings from before stay. All rows or none.
+    /// Protects the group by one more channel; settings from before stay, and the channels of a protection that has ended do not. All rows
+    /// or none.
     ///
     /// # Errors
     /// [`StoreError::Fenced`], or the database is not available.
@@ -108,6 +115,11 @@ impl Store {
             .push(" ON CONFLICT (user_id) DO UPDATE SET username = excluded.username, updated_ms = excluded.updated_ms")
             .bind(*owner)
             .bind(protect.owner_username.as_deref());
+        tx.run(sql).await?;
+        let sql = tx
+            .sql("protect_anew", "DELETE FROM group_channel_links WHERE group_id = $1 AND EXISTS")
+            .push(" (SELECT 1 FROM protected_groups g WHERE g.group_id = $1 AND NOT g.enabled)")
+            .bind(*group);
         tx.run(sql).await?;
         let sql = tx
             .sql(
@@ -237,6 +249,26 @@ impl Store {
             .bind(channel)
             .bind(link);
         self.run(sql).await.map(|_| ())
+    }
+
+    /// A page of the groups that are protected now and require this channel: those after `after`, in ascending order of id.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn groups_requiring_after(
+        &self,
+        channel: ChannelId,
+        after: Option<ChatId>,
+        limit: i64,
+    ) -> Result<Vec<ChatId>, StoreError> {
+        let sql = self
+            .sql("groups_requiring_after", "SELECT l.group_id FROM group_channel_links l")
+            .push(" JOIN protected_groups g ON g.group_id = l.group_id")
+            .push(" WHERE l.channel_id = $1 AND l.group_id > $2 AND g.enabled ORDER BY l.group_id LIMIT $3")
+            .bind(channel)
+            .bind(after.map_or(i64::MIN, |group| group.0))
+            .bind(limit);
+        self.rows(sql).await?.iter().map(|row| row.int("group_id").map(ChatId)).collect()
     }
 
     /// The groups that are protected now and require this channel.

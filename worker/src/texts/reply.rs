@@ -13,6 +13,8 @@ pub(crate) const IN_PRIVATE: &str = "Add me to your group as an admin who may de
 pub(crate) const CHECK_LATER: &str =
     "Telegram did not answer my questions just now, so nothing was changed. Please try again in a moment.";
 pub(crate) const NOT_PROTECTED: &str = "This group is not protected. To start, send /protect @channel here.";
+pub(crate) const MAY_NOT_LET_IN: &str =
+    "Subscribers ask to join this group and I may not let them in. Please give me the right to invite users by link.";
 pub(crate) const NO_SUCH_LINK: &str = "This group does not require that channel. /status shows what it requires.";
 pub(crate) const CALLER_NOT_ADMIN_THERE: &str =
     "That channel is private, and only its own admins can require it. Please ask one of them to send this command.";
@@ -101,6 +103,8 @@ fn people(count: i64) -> String {
 
 /// What `/status` tells.
 pub(crate) struct Status<'a> {
+    /// Nothing is enforced until the bot has its rights.
+    pub paused: bool,
     pub channels: Vec<(&'a Channel, Reach)>,
     pub lacking: Option<Vec<&'static str>>,
     pub muted: i64,
@@ -114,7 +118,9 @@ pub(crate) enum Reach {
 }
 
 pub(crate) fn status(status: &Status<'_>) -> String {
-    let mut lines = vec!["Protection is on.".to_owned()];
+    let state =
+        if status.paused { "Protection is paused until I have the rights I need." } else { "Protection is on." };
+    let mut lines = vec![state.to_owned()];
     for (channel, reach) in &status.channels {
         let state = match reach {
             Reach::Fine => "all is well",
@@ -145,17 +151,19 @@ mod tests {
     #[test]
     fn a_status_tells_each_channel_and_what_is_missing() {
         let (news, art) = (channel("News"), channel("\u{202e}Art\n"));
-        let all_is_well = Status { channels: vec![(&news, Reach::Fine)], lacking: Some(Vec::new()), muted: 1 };
+        let all_is_well =
+            Status { paused: false, channels: vec![(&news, Reach::Fine)], lacking: Some(Vec::new()), muted: 1 };
         let text = "Protection is on.\nChannel News: all is well\nMy rights here: all I need\nMuted now: 1 person";
         assert_eq!(status(&all_is_well), text);
         let broken = Status {
+            paused: true,
             channels: vec![(&news, Reach::NotAdmin), (&art, Reach::Unknown)],
             lacking: Some(lacking(AdminRights::default())),
             muted: 20,
         };
-        let text = "Protection is on.\nChannel News: I am not an admin there, so it is not asked for\nChannel Art: I could not check it right now\nMy rights here: please let me delete messages and ban users\nMuted now: 20 people";
+        let text = "Protection is paused until I have the rights I need.\nChannel News: I am not an admin there, so it is not asked for\nChannel Art: I could not check it right now\nMy rights here: please let me delete messages and ban users\nMuted now: 20 people";
         assert_eq!(status(&broken), text);
-        let unknown = Status { channels: Vec::new(), lacking: None, muted: 0 };
+        let unknown = Status { paused: false, channels: Vec::new(), lacking: None, muted: 0 };
         assert_eq!(
             status(&unknown),
             "Protection is on.\nMy rights here: I could not check them right now\nMuted now: 0 people"

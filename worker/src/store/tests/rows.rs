@@ -8,10 +8,17 @@ use crate::store::{
     effects::Recorded,
     error::StoreError,
     mutes::MuteState,
-    warnings::{WarningEnd, WarningState},
+    warnings::{WarningEnd, WarningKind, WarningState},
 };
 
-on_both!(a_mute_moves_on, open_mutes_are_found, a_warning_moves_on, closed_warnings_stay_closed, bad_rows_are_named);
+on_both!(
+    a_mute_moves_on,
+    open_mutes_are_found,
+    a_warning_keeps_what_it_is_for,
+    a_warning_moves_on,
+    closed_warnings_stay_closed,
+    bad_rows_are_named
+);
 
 async fn record(store: &Store, group: ChatId, users: std::ops::RangeInclusive<i64>) -> Vec<Recorded> {
     let batch: Vec<_> = users.map(|user| offence(user, &format!("{group} u{user}"))).collect();
@@ -80,6 +87,17 @@ async fn open_mutes_are_found(db: &Database) {
     assert_eq!(users(page), [5]);
 }
 
+async fn a_warning_keeps_what_it_is_for(db: &Database) {
+    let store = &db.store;
+    own(store).await;
+    for (user, kind) in (1..).zip([WarningKind::Offence, WarningKind::Join, WarningKind::Left]) {
+        let mut batch = [offence(user, &format!("u{user}"))];
+        batch[0].warning.as_mut().expect("a warning").kind = kind;
+        let recorded = store.record_offences(EPOCH, GROUP, &batch, &[], 1).await.expect("recorded");
+        assert_eq!(recorded[0].warning.as_ref().expect("a warning").kind, kind);
+    }
+}
+
 async fn a_warning_moves_on(db: &Database) {
     let store = &db.store;
     own(store).await;
@@ -101,7 +119,7 @@ async fn a_warning_moves_on(db: &Database) {
     assert_eq!(back.iter().map(|w| w.attempts).collect::<Vec<_>>(), [1, 1, 0], "one beginning less");
 
     let remove = task(GROUP.0, "remove 77", 9);
-    store.warning_sent(EPOCH, &ids[..2], MessageId(77), &[remove]).await.expect("done");
+    store.warning_sent(EPOCH, &ids[..2], MessageId(77), true, &[remove]).await.expect("done");
     let carried = store.warnings_with_message(GROUP, MessageId(77)).await.expect("an answer");
     assert_eq!(
         carried.iter().map(|w| (w.id, w.state)).collect::<Vec<_>>(),
@@ -127,7 +145,7 @@ async fn closed_warnings_stay_closed(db: &Database) {
     store.warning_closed(EPOCH, &[id], WarningEnd::Removed).await.expect("done");
     store.warning_sending(EPOCH, &[id]).await.expect("done");
     // It was on its way when the person was released: the message must go, so it is known.
-    store.warning_sent(EPOCH, &[id], MessageId(5), &[task(GROUP.0, "remove 5", 1)]).await.expect("done");
+    store.warning_sent(EPOCH, &[id], MessageId(5), false, &[task(GROUP.0, "remove 5", 1)]).await.expect("done");
     let warning = store.warning(id).await.expect("an answer").expect("the row");
     assert_eq!((warning.state, warning.message, warning.attempts), (WarningState::Lost, Some(MessageId(5)), 0));
     assert_eq!(store.next_due(&store.shards.all().collect::<Vec<_>>()).await.expect("an answer"), Some(1));

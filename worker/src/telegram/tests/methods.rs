@@ -91,6 +91,16 @@ async fn a_release_has_no_end() {
 }
 
 #[tokio::test]
+async fn a_ban_has_an_end_or_none() {
+    for (until, end) in [(Some(1_900_000_000), Some(json!(1_900_000_000))), (None, None)] {
+        let (server, telegram) = answering(json!(true)).await;
+        telegram.ban(CHAT, USER, until, Priority::P0).await.expect("done");
+        assert_eq!(server.methods(), ["banChatMember"]);
+        assert_eq!(server.arguments().get("until_date"), end.as_ref());
+    }
+}
+
+#[tokio::test]
 async fn a_false_is_no_success() {
     let server = Server::answering([Reply::result(json!(false)), Reply::result(json!(true))]).await;
     client(&server).delete(CHAT, &[MessageId(3)], Priority::P0).await.expect("at the second try");
@@ -240,4 +250,14 @@ async fn links_requests_commands_and_leaving() {
     let (server, telegram) = answering(json!(true)).await;
     telegram.leave_chat(CHAT).await.expect("left");
     assert_eq!(server.methods(), ["leaveChat"]);
+}
+
+#[tokio::test]
+async fn commands_that_are_set_are_read_for_their_scope() {
+    let reply = json!([{"command": "help", "description": "How it works"}, {"command": 7}]);
+    let (server, telegram) = answering(reply).await;
+    let commands = telegram.my_commands(CommandScope::AllGroupChats).await.expect("readable");
+    assert_eq!(commands, [("help".to_owned(), "How it works".to_owned())]);
+    assert_eq!(server.methods(), ["getMyCommands"]);
+    assert_eq!(server.arguments(), json!({"scope": {"type": "all_group_chats"}}));
 }
