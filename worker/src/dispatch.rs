@@ -1,6 +1,9 @@
 //! The one match from events to handlers, and the one from failures to what becomes of an update.
 
-use std::{slice, time::Duration};
+mod commands;
+mod presses;
+
+use std::time::Duration;
 
 use shared::{
     envelope::{Envelope, Kind},
@@ -9,18 +12,15 @@ use shared::{
 };
 use tracing::Instrument as _;
 
+use self::commands::Asked;
 use crate::{
     enforce::Enforcer,
-    event::{ChatKind, Command, Event, Reader, Task},
+    event::{Event, Reader, Task},
     fence::Fence,
     groups::Groups,
     handlers::{
-        HandlerError,
-        button::{self, Bench},
-        help, member,
+        HandlerError, member,
         message::{self, Court, Posted},
-        protect::{self, Desk},
-        status,
         tasks::{self, Review},
     },
     intake::{Handle, Job, settle::Disposition},
@@ -41,8 +41,6 @@ pub(crate) struct Dispatch {
     pub telegram: Telegram,
     pub metrics: HandlerMetrics,
 }
-
-const COMMANDS: [&str; 5] = ["protect", "unprotect", "status", "start", "help"];
 
 /// A token that Telegram refuses is mended by an operator, not by asking again soon.
 const TOKEN_DEAD_WAIT: Duration = Duration::from_secs(60);
@@ -107,9 +105,7 @@ impl Dispatch {
                 ("ignored", Ok(()))
             }
             Event::Press(press) => {
-                let bench = self.bench();
-                let pressed = button::on_press(&bench, fence, press, age(&job.envelope));
-                let outcome = pressed.instrument(job.span.clone()).await;
+                let outcome = self.press(fence, press, age(&job.envelope)).instrument(job.span.clone()).await;
                 self.metrics.verified("press", &job.envelope);
                 ("button", outcome)
             }
@@ -145,10 +141,8 @@ impl Dispatch {
         };
         for ((posted, fate), job) in messages.iter().zip(fates).zip(jobs) {
             self.metrics.verified(fate.label(), &job.envelope);
-            let outcome = match &posted.message.command {
-                Some(command) if fate.stands() => {
-                    self.command(fence, posted, command).instrument(job.span.clone()).await
-                }
+            let outcome = match Asked::of(posted.message) {
+                Some(asked) if fate.stands() => self.asked(fence, posted, asked).instrument(job.span.clone()).await,
                 Some(_) | None => Ok(()),
             };
             let disposition = self.settled("message", outcome);
@@ -158,31 +152,6 @@ impl Dispatch {
                 return;
             }
         }
-    }
-
-    /// A command is carried out once: a late repetition would be answered again, and could undo what was said since.
-    async fn command(&self, fence: &Fence, posted: &Posted<'_>, command: &Command) -> Result<(), HandlerError> {
-        let Self { bot, groups, enforcer, store, telegram, .. } = self;
-        let message = posted.message;
-        if !COMMANDS.contains(&command.name.as_str())
-            || !store.marked(slice::from_ref(&posted.update)).await?.is_empty()
-        {
-            return Ok(());
-        }
-        let desk = Desk { bot: *bot, groups, enforcer, store, telegram };
-        match command.name.as_str() {
-            "protect" => protect::on_protect(&desk, fence, message, &command.args).await?,
-            "unprotect" => protect::on_unprotect(&desk, fence, message, &command.args).await?,
-            _ if message.chat.kind != ChatKind::Private && !groups.may_ask(message.chat.id, &message.author).await => {}
-            "status" => status::on_status(*bot, groups, enforcer, store, telegram, fence, message).await?,
-            _ => help::on_help(enforcer, fence, message).await?,
-        }
-        Ok(store.mark(fence.into(), &posted.update, shared::clock::now_ms()).await?)
-    }
-
-    fn bench(&self) -> Bench<'_> {
-        let Self { groups, membership, enforcer, store, telegram, .. } = self;
-        Bench { groups, membership, enforcer, store, telegram }
     }
 
     /// A task's row goes only when the task is done: until then its shard's owner publishes it again.
@@ -231,9 +200,8 @@ impl Dispatch {
             Task::Warn => enforcer.warn_together(fence, chat).await?,
             Task::Unwarn { warning } => tasks::unwarn(enforcer, store, fence, *warning).await?,
             Task::Tidy { messages } => enforcer.remove(fence, chat, messages).await?,
-            Task::Say { text, topic, tidy } => {
-                enforcer.say(fence, chat, text.clone(), *topic, tidy).await?;
-            }
+            Task::Say { .. } => enforcer.say_at_last(fence, chat, task).await?,
+            Task::Fold { message, used_ms } => return enforcer.fold(fence, chat, *message, *used_ms).await,
         }
         Ok(None)
     }

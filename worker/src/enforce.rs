@@ -3,6 +3,7 @@
 
 mod mute;
 mod release;
+mod say;
 mod warn;
 
 use std::time::Duration;
@@ -20,14 +21,15 @@ use crate::{
     store::{
         Store,
         effects::{EffectMark, NewMute, NewWarning, Offence},
-        mutes::MuteState,
+        mutes::{Mute, MuteState},
         tasks::NewTask,
     },
-    telegram::{Telegram, budget::Priority, error::Error, message::Outgoing, sending::Occasion},
+    telegram::{Telegram, budget::Priority, error::Error},
     timers::Bell,
 };
 
 pub(crate) use release::Released;
+pub(crate) use say::{Redrawn, Reply};
 
 /// Acts on people and messages. Checks the fence before every effect.
 #[derive(Clone)]
@@ -60,8 +62,8 @@ const LOOK_HOLDS: Duration = Duration::from_secs(1);
 /// The shortest mute that is written down, so that it can still be sent after a retry or two.
 const SHORTEST_PLANNED: Duration = Duration::from_secs(90);
 
-/// How long a command and its reply stay (product.md 5).
-const TIDY_AFTER: Duration = Duration::from_secs(60);
+/// Mutes read at a time.
+const MUTES_AT_ONCE: i64 = 500;
 
 /// How often a release of many is reported: the group's send budget is 20 a minute, and warnings need it too.
 pub(crate) const PROGRESS_EVERY: Duration = Duration::from_secs(3);
@@ -152,50 +154,20 @@ impl Enforcer {
         (offences, tasks)
     }
 
-    /// Says something to a group, now or when its budget allows; a command and its reply go again after a minute.
+    /// A question about everybody who is muted in the group: do they still deserve it?
     ///
     /// # Errors
-    /// Telegram or the database is away. Repeating may say it twice. Where only the outcome is unknown nothing is repeated: whoever gave the
-    /// command can, and a reply that comes again and again is worse than none.
-    pub(crate) async fn say(
-        &self,
-        fence: &Fence,
-        chat: ChatId,
-        text: String,
-        topic: Option<i64>,
-        tidy: &[MessageId],
-    ) -> Result<Option<MessageId>, HandlerError> {
-        fence.check()?;
-        let slot = match self.telegram.send_slot(chat, Occasion::Ordinary, Priority::P0) {
-            Ok(slot) => slot,
-            Err(wait) => {
-                self.later(chat, &Task::Say { text, topic, tidy: tidy.to_vec() }, wait).await?;
-                return Ok(None);
-            }
-        };
-        let message = Outgoing { text, thread: topic, ..Outgoing::default() };
-        let sent = match self.telegram.send(slot, &message).await {
-            Ok(sent) => Some(sent),
-            Err(err @ Error::FloodWait { retry_after }) => {
-                tracing::warn!(chat.id = chat.0, error = &err as &dyn std::error::Error, "a reply has to wait");
-                self.later(chat, &Task::Say { text: message.text, topic, tidy: tidy.to_vec() }, retry_after).await?;
-                return Ok(None);
-            }
-            Err(err @ Error::Unavailable(_)) => return Err(err.into()),
-            Err(err) => {
-                tracing::warn!(
-                    chat.id = chat.0,
-                    error = &err as &dyn std::error::Error,
-                    "a reply was not sent, or may not have been"
-                );
-                None
-            }
-        };
-        let served: Vec<MessageId> = tidy.iter().copied().chain(sent).collect();
-        if !served.is_empty() {
-            self.later(chat, &Task::Tidy { messages: served }, TIDY_AFTER).await?;
+    /// The database is away.
+    pub(crate) async fn judge_all(&self, group: ChatId) -> Result<Vec<NewTask>, HandlerError> {
+        let mut tasks = Vec::new();
+        let mut after = 0;
+        loop {
+            let some = self.store.open_mutes_in(group, after, MUTES_AT_ONCE).await?;
+            let Some(last) = some.last() else { return Ok(tasks) };
+            after = last.id;
+            let judge = |mute: &Mute| task(group, &Task::Judge { user: mute.user, bulk: true }, Duration::ZERO);
+            tasks.extend(some.iter().map(judge));
         }
-        Ok(sent)
     }
 
     /// Puts a task into the database, to be asked when it is due.

@@ -15,7 +15,9 @@ mod ledger;
 mod membership;
 mod policy;
 
+mod desk;
 mod enforce;
+mod pressed;
 mod texts;
 
 mod cache;

@@ -129,7 +129,7 @@ pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken)
     let enforcer = Enforcer::new(store.clone(), telegram.clone(), groups.clone(), membership.clone(), bell.clone());
     let dispatch = Dispatch {
         bot,
-        reader: Reader { username: username.clone() },
+        reader: Reader { bot, username: username.clone() },
         groups,
         membership,
         enforcer,

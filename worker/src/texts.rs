@@ -1,15 +1,22 @@
-//! Every sentence and keyboard that a person sees: the warning here, answers to presses in `alert`, replies to commands in `reply`.
+//! Every sentence and keyboard that a person sees: the warning here, answers to presses in `alert`, replies to commands in `reply`, and what
+//! has pages of its own in `setup`, `settings`, `allow` and `menu`.
 //!
 //! Names and titles are other people's text: blank, huge, right to left, full of markup. No parse mode is used, so nothing in them can
 //! break a message; what remains is to keep them short and unable to rearrange what stands around them.
 
 pub(crate) mod alert;
+pub(crate) mod allow;
+pub(crate) mod menu;
 pub(crate) mod reply;
+pub(crate) mod settings;
+pub(crate) mod setup;
 mod shown;
 mod template;
+mod words;
 
 use shared::ids::UserId;
 
+pub(crate) use self::words::{Links, Words};
 use self::{
     shown::{fitting, is_blank, shown, units},
     template::{Filling, fill},
@@ -31,6 +38,9 @@ const TITLES_LENGTH: usize = 400;
 
 const WARNING: &str = "{name}, to write in {group} please subscribe to {channels} first. Then press the button below, and you can write at once.";
 
+const JOIN_BUTTON: &str = "Join Channel";
+const VERIFY_BUTTON: &str = "I have joined";
+
 /// What comes back when "I have joined" is pressed: the person it is for, or anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PressedFor {
@@ -51,7 +61,7 @@ impl PressedFor {
         }
     }
 
-    fn data(self) -> String {
+    pub(crate) fn data(self) -> String {
         match self {
             Self::Person(user) => format!("v1:{user}"),
             Self::Anybody => "v1:*".to_owned(),
@@ -89,7 +99,11 @@ pub(crate) fn warning(rules: &Rules, people: &[Named], missing: &[Missing], topi
     };
     let filling = Filling { people, group: &rules.title, channels: &titles(false) };
     let text = chosen(rules.settings.warning_text.as_deref()).unwrap_or(WARNING);
-    let keyboard = keyboard(rules, &lacking, filling);
+    let whom = match people {
+        [one] => PressedFor::Person(one.user),
+        _ => PressedFor::Anybody,
+    };
+    let keyboard = keyboard(rules, &lacking, filling, whom.data());
     fill(text, filling, MESSAGE_LENGTH - units(&end)).outgoing(&end, keyboard, topic)
 }
 
@@ -106,13 +120,14 @@ fn lacking<'a>(rules: &'a Rules, missing: &[Missing]) -> Vec<Lacking<'a>> {
     found
 }
 
-fn keyboard(rules: &Rules, lacking: &[Lacking<'_>], filling: Filling<'_>) -> Keyboard {
+/// One row for each way in, and "I have joined", which comes back with `verify`.
+fn keyboard(rules: &Rules, lacking: &[Lacking<'_>], filling: Filling<'_>, verify: String) -> Keyboard {
     let open: Vec<&Channel> = lacking.iter().filter(|lacking| !lacking.banned).map(|lacking| lacking.channel).collect();
     let join = open.iter().filter_map(|channel| {
         let press = Press::Open(channel.link()?.parse().ok()?);
         let title = title(channel);
         let text = match (chosen(rules.settings.join_button.as_deref()), open.len()) {
-            (None, 1) => "Join Channel".to_owned(),
+            (None, 1) => JOIN_BUTTON.to_owned(),
             (None, _) => "Join {channels}".to_owned(),
             // Several buttons have to be told apart.
             (Some(text), 2..) if !text.contains("{channels}") => format!("{text}: {{channels}}"),
@@ -120,12 +135,8 @@ fn keyboard(rules: &Rules, lacking: &[Lacking<'_>], filling: Filling<'_>) -> Key
         };
         Some(Button { text: label(&text, Filling { channels: &title, ..filling }), press })
     });
-    let verify = chosen(rules.settings.verify_button.as_deref()).unwrap_or("I have joined");
-    let whom = match filling.people {
-        [one] => PressedFor::Person(one.user),
-        _ => PressedFor::Anybody,
-    };
-    let verify = Button { text: label(verify, filling), press: Press::Callback(whom.data()) };
+    let text = chosen(rules.settings.verify_button.as_deref()).unwrap_or(VERIFY_BUTTON);
+    let verify = Button { text: label(text, filling), press: Press::Callback(verify) };
     Keyboard { rows: join.chain([verify]).map(|button| vec![button]).collect() }
 }
 

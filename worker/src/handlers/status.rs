@@ -1,58 +1,30 @@
 //! `/status`: on or off, the channels and whether each can be reached, the bot's own rights, and how many are muted.
 
-use shared::ids::{BotId, UserId};
-
 use super::HandlerError;
 use crate::{
-    enforce::Enforcer,
+    desk::Desk,
     event::MessagePosted,
     fence::Fence,
-    groups::{Channel, Groups, Rules},
-    store::Store,
-    telegram::{
-        Telegram,
-        budget::Priority,
-        error::Error,
-        replies::{Member, MemberStatus},
-    },
+    groups::{Channel, Rules},
     texts::reply::{self, Reach, Status},
 };
 
 /// # Errors
 /// Telegram or the database is away.
-pub(crate) async fn on_status(
-    bot: BotId,
-    groups: &Groups,
-    enforcer: &Enforcer,
-    store: &Store,
-    telegram: &Telegram,
-    fence: &Fence,
-    message: &MessagePosted,
-) -> Result<(), HandlerError> {
+pub(crate) async fn on_status(desk: &Desk<'_>, fence: &Fence, message: &MessagePosted) -> Result<(), HandlerError> {
     let group = message.chat.id;
-    let text = match groups.rules(group).await? {
+    let text = match desk.groups.rules(group).await? {
         None => reply::NOT_PROTECTED.to_owned(),
         Some(rules) => reply::status(&Status {
-            channels: reaches(telegram, bot, &rules).await,
-            lacking: telegram
-                .member(group, UserId(bot.0), Priority::P0)
-                .await
-                .ok()
-                .map(|own| reply::lacking(own.rights)),
-            muted: store.count_open_mutes(group).await?,
+            channels: reaches(desk, &rules).await,
+            lacking: desk.lacking(group).await.ok(),
+            muted: desk.store.count_open_mutes(group).await?,
         }),
     };
-    enforcer.say(fence, group, text, message.topic, &[message.message]).await.map(drop)
+    desk.enforcer.say(fence, group, text, message.topic, &[message.message]).await.map(drop)
 }
 
-async fn reaches<'a>(telegram: &Telegram, bot: BotId, rules: &'a Rules) -> Vec<(&'a Channel, Reach)> {
-    let looks = rules.channels.iter().map(async |channel| {
-        let reach = match telegram.member(channel.id.into(), UserId(bot.0), Priority::P0).await {
-            Ok(Member { status: MemberStatus::Administrator | MemberStatus::Creator, .. }) => Reach::Fine,
-            Ok(_) | Err(Error::ChatInaccessible { .. } | Error::MissingRight { .. }) => Reach::NotAdmin,
-            Err(_) => Reach::Unknown,
-        };
-        (channel, reach)
-    });
+async fn reaches<'a>(desk: &Desk<'_>, rules: &'a Rules) -> Vec<(&'a Channel, Reach)> {
+    let looks = rules.channels.iter().map(async |channel| (channel, desk.reach(channel.id).await));
     futures::future::join_all(looks).await
 }

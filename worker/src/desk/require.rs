@@ -1,0 +1,83 @@
+//! Requiring a channel: every check, and then everything in one transaction, so that a check that fails leaves nothing behind.
+
+use shared::ids::ChatId;
+
+use super::{Desk, Stop};
+use crate::{
+    event::Author,
+    fence::Fence,
+    groups::{Rules, Setting, changed},
+    pressed::How,
+    store::groups::Protect,
+    telegram::chats::ChatRef,
+    texts::{Words, reply},
+};
+
+/// Who wants which channel required where, and how.
+pub(crate) struct Wish<'a> {
+    pub group: ChatId,
+    pub group_title: &'a str,
+    pub asker: &'a Author,
+    pub channel: ChatRef,
+    /// As they wrote it.
+    pub named: &'a str,
+    pub how: How,
+}
+
+impl Desk<'_> {
+    /// Carries out the wish of an admin; says what holds from now on.
+    ///
+    /// # Errors
+    /// Something stands in the way and is said, or something needed is away.
+    pub(crate) async fn require(&self, fence: &Fence, wish: Wish<'_>) -> Result<Words, Stop> {
+        let Wish { group, asker, how, .. } = wish;
+        let lacking = self.lacking(group).await?;
+        if !lacking.is_empty() {
+            return Err(Stop::Say(reply::rights_missing(&lacking, self.links)));
+        }
+        let channel = self.channel(asker, wish.channel, wish.named).await?;
+        if let (How::Ask, Some(rules)) = (how, self.groups.rules(group).await?) {
+            return Err(Stop::Say(if rules.channel_ids().any(|id| id == channel.channel) {
+                reply::protected_already(&channel.title).into()
+            } else {
+                reply::which_way(&rules.channels, &channel.title, channel.channel)
+            }));
+        }
+        let (owner, owner_username) = self.owner(group, asker).await?;
+        // Under another rule some of the muted may be no offenders any more.
+        let tasks = match how {
+            How::Ask | How::Both => Vec::new(),
+            How::Replace | How::Either => self.enforcer.judge_all(group).await?,
+        };
+        let protect = Protect {
+            group,
+            group_title: wish.group_title.to_owned(),
+            owner,
+            owner_username,
+            channel,
+            replaces: how == How::Replace,
+            params: self.params(group, how).await?,
+        };
+        fence.check()?;
+        self.store.protect(fence.into(), &protect, &tasks).await?;
+        self.groups.forget(group).await;
+        self.enforcer.bell().ring([fence.shard]);
+        tracing::info!(chat.id = group.0, channel.id = protect.channel.channel.0, ?how, "protected");
+        let rules = self.groups.rules(group).await?;
+        Ok(rules
+            .as_deref()
+            .map_or_else(|| reply::CHECK_LATER.to_owned(), |rules: &Rules| reply::protected(rules))
+            .into())
+    }
+
+    /// The settings with the rule that the button names. A group that has none yet begins with the defaults.
+    async fn params(&self, group: ChatId, how: How) -> Result<Option<String>, Stop> {
+        let rule = match how {
+            How::Ask | How::Replace => return Ok(None),
+            How::Both => "all",
+            How::Either => "any",
+        };
+        let row = self.store.group(group).await?;
+        Ok(row.and_then(|row| changed(&row.params, Setting::Require, Some(rule))))
+    }
+}
