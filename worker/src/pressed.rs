@@ -42,8 +42,10 @@ pub(crate) enum How {
 pub(crate) enum SetupStep {
     /// Look again.
     Check,
-    /// Say how to name a channel.
+    /// Say how to name a channel, which is typed in reply.
     Choose,
+    /// From there to the list again.
+    Back,
     Require(ChannelId),
 }
 
@@ -78,7 +80,7 @@ impl Prompt {
     /// From the data of the buttons under the message.
     pub(crate) fn read(buttons: &[String]) -> Option<Self> {
         buttons.iter().find_map(|data| match Pressed::read(data)? {
-            Pressed::Setup(_) => Some(Self::Channel),
+            Pressed::Setup(SetupStep::Back) => Some(Self::Channel),
             Pressed::Settings(SettingsStep::Reset(setting)) if setting.is_text() => Some(Self::Text(setting)),
             _ => None,
         })
@@ -139,6 +141,7 @@ impl SetupStep {
         match self {
             Self::Check => "check".to_owned(),
             Self::Choose => "choose".to_owned(),
+            Self::Back => "back".to_owned(),
             Self::Require(channel) => channel.to_string(),
         }
     }
@@ -147,6 +150,7 @@ impl SetupStep {
         Some(match data {
             "check" => Self::Check,
             "choose" => Self::Choose,
+            "back" => Self::Back,
             channel => Self::Require(ChannelId(channel.parse().ok()?)),
         })
     }
@@ -209,6 +213,7 @@ mod tests {
             ("p1:either:-5", Pressed::Require { how: How::Either, channel: ChannelId(-5) }),
             ("u1:check", Pressed::Setup(SetupStep::Check)),
             ("u1:choose", Pressed::Setup(SetupStep::Choose)),
+            ("u1:back", Pressed::Setup(SetupStep::Back)),
             ("u1:-5", Pressed::Setup(SetupStep::Require(ChannelId(-5)))),
             ("s1:list", Pressed::Settings(SettingsStep::List)),
             ("s1:done", Pressed::Settings(SettingsStep::Done)),
@@ -265,9 +270,10 @@ mod tests {
 
     #[test]
     fn a_prompt_is_known_by_its_buttons() {
-        let cases: [(&[&str], Option<Prompt>); 6] = [
+        let cases: [(&[&str], Option<Prompt>); 7] = [
             (&["s1:join_button=", "s1:list"], Some(Prompt::Text(Setting::JoinButton))),
-            (&["u1:check"], Some(Prompt::Channel)),
+            (&["u1:back"], Some(Prompt::Channel)),
+            (&["u1:choose", "u1:check"], None),
             (&["s1:mode", "s1:done"], None),
             (&["s1:mode="], None),
             (&["v1:7"], None),

@@ -1,3 +1,9 @@
 //! What people see of gmbot, on both of its forms: the stand-alone program, and gateway and worker over NATS, Postgres and Redis.
 
+mod allow;
 mod main_job;
+mod private;
+mod protect_choices;
+mod settings;
+mod setup;
+mod unprotect;

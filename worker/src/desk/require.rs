@@ -2,9 +2,9 @@
 
 use shared::ids::ChatId;
 
-use super::{Desk, Stop};
+use super::{Desk, Stop, named_chat};
 use crate::{
-    event::Author,
+    event::{Author, ChatKind, MessagePosted},
     fence::Fence,
     groups::{Rules, Setting, changed},
     pressed::How,
@@ -25,6 +25,39 @@ pub(crate) struct Wish<'a> {
 }
 
 impl Desk<'_> {
+    /// Whoever wrote the message wants the channel required that they name, or whose forwarded post they reply to. None: they are no admin.
+    ///
+    /// # Errors
+    /// See [`Self::require`].
+    pub(crate) async fn protect(
+        &self,
+        fence: &Fence,
+        message: &MessagePosted,
+        args: &str,
+    ) -> Result<Option<Words>, Stop> {
+        if !self.is_admin(message.chat.id, &message.author).await? {
+            return Ok(None);
+        }
+        match message.chat.kind {
+            ChatKind::Supergroup => {}
+            ChatKind::Group | ChatKind::Private | ChatKind::Channel | ChatKind::Unknown => {
+                return Err(Stop::say(reply::BASIC_GROUP));
+            }
+        }
+        let named = args.split_whitespace().next().unwrap_or_default();
+        let forwarded = message.replied.as_ref().and_then(|replied| replied.from_channel);
+        let channel = named_chat(named, forwarded).ok_or_else(|| Stop::say(reply::PROTECT_USAGE))?;
+        let wish = Wish {
+            group: message.chat.id,
+            group_title: &message.chat.title,
+            asker: &message.author,
+            channel,
+            named,
+            how: How::Ask,
+        };
+        self.require(fence, wish).await.map(Some)
+    }
+
     /// Carries out the wish of an admin; says what holds from now on.
     ///
     /// # Errors

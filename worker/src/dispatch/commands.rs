@@ -49,7 +49,7 @@ impl Dispatch {
         let (desk, message) = (self.desk(), posted.message);
         match asked {
             Asked::Command(command) => self.command(fence, message, command).await?,
-            Asked::Answer(typed, Prompt::Channel) => protect::on_protect(&desk, fence, message, &typed.text).await?,
+            Asked::Answer(typed, Prompt::Channel) => setup::on_typed(&desk, fence, message, typed).await?,
             Asked::Answer(typed, Prompt::Text(setting)) => {
                 settings::on_typed(&desk, fence, message, typed, setting).await?;
             }

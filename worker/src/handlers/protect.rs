@@ -2,12 +2,11 @@
 
 use super::HandlerError;
 use crate::{
-    desk::{Desk, Stop, Wish, named_chat, username},
+    desk::{Desk, Stop, named_chat, username},
     enforce::PROGRESS_EVERY,
     event::{ChatKind, MessagePosted, Task},
     fence::Fence,
     groups::Channel,
-    pressed::How,
     telegram::chats::ChatRef,
     texts::{Words, reply},
 };
@@ -21,8 +20,7 @@ pub(crate) async fn on_protect(
     args: &str,
 ) -> Result<(), HandlerError> {
     let outcome = match message.chat.kind {
-        ChatKind::Supergroup => protect(desk, fence, message, args).await,
-        ChatKind::Group => in_basic_group(desk, message).await,
+        ChatKind::Supergroup | ChatKind::Group => desk.protect(fence, message, args).await,
         ChatKind::Private => Err(Stop::say(reply::IN_GROUPS)),
         ChatKind::Channel | ChatKind::Unknown => return Ok(()),
     };
@@ -43,28 +41,6 @@ pub(crate) async fn on_unprotect(
         ChatKind::Channel | ChatKind::Unknown => return Ok(()),
     };
     desk.answer(fence, message, outcome).await
-}
-
-async fn in_basic_group(desk: &Desk<'_>, message: &MessagePosted) -> Result<Option<Words>, Stop> {
-    Ok(desk.is_admin(message.chat.id, &message.author).await?.then(|| reply::BASIC_GROUP.into()))
-}
-
-async fn protect(desk: &Desk<'_>, fence: &Fence, message: &MessagePosted, args: &str) -> Result<Option<Words>, Stop> {
-    if !desk.is_admin(message.chat.id, &message.author).await? {
-        return Ok(None);
-    }
-    let named = args.split_whitespace().next().unwrap_or_default();
-    let forwarded = message.replied.as_ref().and_then(|replied| replied.from_channel);
-    let channel = named_chat(named, forwarded).ok_or_else(|| Stop::say(reply::PROTECT_USAGE))?;
-    let wish = Wish {
-        group: message.chat.id,
-        group_title: &message.chat.title,
-        asker: &message.author,
-        channel,
-        named,
-        how: How::Ask,
-    };
-    desk.require(fence, wish).await.map(Some)
 }
 
 async fn unprotect(desk: &Desk<'_>, fence: &Fence, message: &MessagePosted, args: &str) -> Result<Option<Words>, Stop> {

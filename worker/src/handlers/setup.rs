@@ -7,13 +7,12 @@ use super::HandlerError;
 use crate::{
     desk::{Desk, Stop, Wish},
     enforce::Reply,
-    event::{Author, ButtonPressed, ChatKind, MessagePosted, Stay},
+    event::{Author, ButtonPressed, ChatKind, MessagePosted, Stay, Typed},
     fence::Fence,
     pressed::{How, SetupStep},
-    telegram::chats::ChatRef,
+    telegram::{chats::ChatRef, message::Outgoing},
     texts::{
-        Words, alert,
-        reply::{self},
+        Words, alert, reply,
         setup::{self, Checked, Linked},
     },
 };
@@ -42,6 +41,27 @@ pub(crate) async fn on_setup(desk: &Desk<'_>, fence: &Fence, message: &MessagePo
     desk.enforcer.reply(fence, group.id, shown).await.map(drop)
 }
 
+/// A channel was named in reply to the page that asks for it.
+///
+/// # Errors
+/// Telegram or the database is away.
+pub(crate) async fn on_typed(
+    desk: &Desk<'_>,
+    fence: &Fence,
+    message: &MessagePosted,
+    typed: &Typed,
+) -> Result<(), HandlerError> {
+    let group = &message.chat;
+    let outcome = desk.protect(fence, message, &typed.text).await;
+    if let Ok(Some(_)) = &outcome {
+        let Words { text, keyboard } = checklist(desk, group.id, group.kind, &group.title).await?;
+        let list = Outgoing { text, keyboard, ..Outgoing::default() };
+        desk.enforcer.redraw(fence, group.id, typed.to, &list).await?;
+        desk.enforcer.in_use(group.id, typed.to).await?;
+    }
+    desk.answer(fence, message, outcome).await
+}
+
 /// Says what the presser hears.
 ///
 /// # Errors
@@ -58,7 +78,9 @@ pub(crate) async fn on_press(
     desk.enforcer.in_use(press.chat, press.message).await?;
     let (words, heard) = match step {
         SetupStep::Choose => (setup::choose(desk.links), String::new()),
-        SetupStep::Check => (checklist(desk, press.chat, press.kind, &press.title).await?, String::new()),
+        SetupStep::Check | SetupStep::Back => {
+            (checklist(desk, press.chat, press.kind, &press.title).await?, String::new())
+        }
         SetupStep::Require(channel) => match require(desk, fence, press, channel).await {
             Ok(words) | Err(Stop::Say(words)) => {
                 (checklist(desk, press.chat, press.kind, &press.title).await?, alert::short(&words.text))

@@ -156,7 +156,8 @@ fn value(setting: Setting, settings: &Settings) -> String {
 fn duration(seconds: u64) -> String {
     let units = [(86_400, "day"), (3600, "h"), (60, "min")];
     // A day is better known as 24 h.
-    let whole = units.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit) && seconds != 86_400);
+    let whole =
+        units.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit) && seconds != 86_400);
     match whole {
         Some((unit, "day")) => format!("{} days", seconds / unit),
         Some((unit, word)) => format!("{} {word}", seconds / unit),

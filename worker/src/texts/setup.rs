@@ -96,7 +96,7 @@ pub(crate) fn choose(links: Links<'_>) -> Words {
     let text = "Which channel do people have to subscribe to?\n\n1. Add me to it as an admin (any right will do).\n2. Reply to this message with its @name.\n\nIf it is private: forward one of its posts into this group, and reply to that post with /protect.";
     let rows = vec![
         vec![links.to_channel("Add me to the channel")],
-        vec![Words::button("Back", &Pressed::Setup(SetupStep::Check))],
+        vec![Words::button("Back", &Pressed::Setup(SetupStep::Back))],
     ];
     Words { text: text.to_owned(), keyboard: Some(Keyboard { rows }) }
 }
