@@ -11,7 +11,7 @@ pub(crate) use channel::{named_chat, username};
 pub(crate) use require::Wish;
 
 use crate::{
-    enforce::{Enforcer, Redrawn, Reply},
+    enforce::{Enforcer, Reply},
     event::{Author, ButtonPressed, ChatKind, MessagePosted, Person},
     fence::Fence,
     groups::Groups,
@@ -21,11 +21,10 @@ use crate::{
         Telegram,
         budget::Priority,
         error::Error,
-        message::Outgoing,
         replies::{Member, MemberStatus},
     },
     texts::{
-        Links, Words, alert,
+        Links, Words,
         reply::{self, Reach},
     },
 };
@@ -93,7 +92,7 @@ impl Desk<'_> {
         self.enforcer.reply(fence, message.chat.id, answer).await.map(drop)
     }
 
-    /// Shows what came of a press in the message itself, and gives what the presser hears at once.
+    /// Shows what came of a press in the message itself, and gives back what the presser hears at once.
     ///
     /// # Errors
     /// Telegram or the database is away.
@@ -104,12 +103,8 @@ impl Desk<'_> {
         words: Words,
         heard: &str,
     ) -> Result<String, HandlerError> {
-        let Words { text, keyboard } = words;
-        let content = Outgoing { text, keyboard, ..Outgoing::default() };
-        Ok(match self.enforcer.redraw(fence, press.chat, press.message, &content).await? {
-            Redrawn::Done | Redrawn::Gone => heard.to_owned(),
-            Redrawn::NotYet(wait) => alert::shown_later(heard, wait),
-        })
+        self.enforcer.show(fence, press.chat, press.message, words.text, words.keyboard).await?;
+        Ok(heard.to_owned())
     }
 
     /// # Errors

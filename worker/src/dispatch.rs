@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use self::commands::Asked;
 use crate::{
-    enforce::Enforcer,
+    enforce::{Enforcer, Reply},
     event::{Event, Reader, Task},
     fence::Fence,
     groups::Groups,
@@ -200,7 +200,14 @@ impl Dispatch {
             Task::Warn => enforcer.warn_together(fence, chat).await?,
             Task::Unwarn { warning } => tasks::unwarn(enforcer, store, fence, *warning).await?,
             Task::Tidy { messages } => enforcer.remove(fence, chat, messages).await?,
-            Task::Say { .. } => enforcer.say_at_last(fence, chat, task).await?,
+            Task::Say { text, topic, tidy, buttons, stay } => {
+                let (text, tidy) = (text.clone(), tidy.clone());
+                let reply = Reply { text, topic: *topic, tidy, stay: *stay, keyboard: None };
+                enforcer.say_at_last(fence, chat, reply, buttons.as_deref()).await?;
+            }
+            Task::Show { message, text, buttons } => {
+                return enforcer.show_at_last(fence, chat, *message, text, buttons.as_deref()).await;
+            }
             Task::Fold { message, used_ms } => return enforcer.fold(fence, chat, *message, *used_ms).await,
         }
         Ok(None)

@@ -29,7 +29,7 @@ use crate::{
 };
 
 pub(crate) use release::Released;
-pub(crate) use say::{Redrawn, Reply};
+pub(crate) use say::Reply;
 
 /// Acts on people and messages. Checks the fence before every effect.
 #[derive(Clone)]

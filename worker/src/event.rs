@@ -179,6 +179,8 @@ pub(crate) enum Task {
         #[serde(default)]
         stay: Stay,
     },
+    /// Puts another text and other buttons into a message of ours: what could not be shown at once because the send budget was spent.
+    Show { message: MessageId, text: String, buttons: Option<String> },
     /// Removes a message with buttons, some time after the last press, which was then.
     Fold { message: MessageId, used_ms: i64 },
     /// Tells how a release of many goes on, by editing the reply that announced it.
@@ -207,6 +209,7 @@ impl Task {
             Self::Unwarn { warning } => format!("unwarn:{warning}"),
             Self::Tidy { messages } => format!("tidy:{}", list(messages)),
             Self::Say { text, tidy, .. } => format!("say:{}:{:016x}", list(tidy), hash(text)),
+            Self::Show { message, .. } => format!("show:{message}"),
             Self::Fold { message, .. } => format!("fold:{message}"),
             Self::Progress { message, .. } => format!("progress:{message}"),
         }

@@ -18,9 +18,18 @@ async fn settings_of(place: &system_tests::stage::Protected) -> anyhow::Result<(
     Ok((olga, list))
 }
 
+/// Presses a button of the list, and waits for the page on which there is this one.
+async fn press(stage: &Stage, olga: &Person, list: &Said, page: &str, then: &str) -> anyhow::Result<()> {
+    let there = |label: &str| list.seen().filter(|seen| seen.button(label).is_some());
+    stage.story.until(page, || there(page)).await?;
+    stage.hears(olga, list, page).await?;
+    stage.story.until(then, || there(then)).await?;
+    Ok(())
+}
+
 /// From the list to the page, and there this value.
 async fn set(stage: &Stage, olga: &Person, list: &Said, page: &str, value: &str) -> anyhow::Result<()> {
-    stage.hears(olga, list, page).await?;
+    press(stage, olga, list, page, value).await?;
     let heard = stage.hears(olga, list, value).await?;
     anyhow::ensure!(heard.starts_with("Saved."), "{page} {value}: {heard:?}");
     list.reads("Settings of").await?;
@@ -77,7 +86,7 @@ async fn a_text_is_typed_in_reply_shown_as_it_will_be_and_can_go_back_to_the_def
     let stage = Stage::open(form).await?;
     let place = stage.protected_group().await?;
     let (olga, list) = settings_of(&place).await?;
-    stage.hears(&olga, &list, "Warning: default").await?;
+    press(&stage, &olga, &list, "Warning: default", "Cancel").await?;
     let page = list.reads("Warning").await?;
     for word in ["{name}", "{group}", "{channels}", "Reply to this message", "Olga, to write in"] {
         assert!(page.text.contains(word), "{word}: {page:?}");
@@ -95,8 +104,8 @@ async fn a_text_is_typed_in_reply_shown_as_it_will_be_and_can_go_back_to_the_def
     assert!(warning.stands()?.text.starts_with("Ben, to write in Readers 0 please subscribe to News 0 first."));
 
     // What cannot be used is answered, and cancelling leaves everything as it was.
-    stage.hears(&olga, &list, "Done").await?;
-    stage.hears(&olga, &list, "Join button: default").await?;
+    press(&stage, &olga, &list, "Done", "Close").await?;
+    press(&stage, &olga, &list, "Join button: default", "Cancel").await?;
     olga.replies(&list, &"x".repeat(65))?;
     place.corner.bot_says("I cannot use that: it is empty or too long.").await?;
     stage.hears(&olga, &list, "Cancel").await?;
@@ -112,10 +121,10 @@ async fn buttons_have_the_texts_that_an_admin_typed(#[values(StandAlone, Split)]
     let place = stage.protected_group().await?;
     let (olga, list) = settings_of(&place).await?;
     for (page, text) in [("Join button: default", "To {channels}"), ("Second button: default", "There, {name}")] {
-        stage.hears(&olga, &list, page).await?;
+        press(&stage, &olga, &list, page, "Cancel").await?;
         olga.replies(&list, text)?;
         stage.story.until("Saved", || list.seen().filter(|seen| seen.text.contains("Saved."))).await?;
-        stage.hears(&olga, &list, "Done").await?;
+        press(&stage, &olga, &list, "Done", "Close").await?;
     }
     let (ann, warning) = stage.offender("Ann", &place.corner).await?;
     assert!(warning.stands()?.button("To News 0").is_some(), "{:?}", warning.seen());
@@ -141,7 +150,7 @@ async fn only_admins_presses_and_texts_count(#[values(StandAlone, Split)] form: 
             world.press_forged(ann.id, place_id, list.id, data)?.answer(std::time::Duration::from_secs(15)).await?;
         assert_eq!(heard.text, "Only admins of this group can use this button.", "{data}");
     }
-    stage.hears(&olga, &list, "Warning: default").await?;
+    press(&stage, &olga, &list, "Warning: default", "Cancel").await?;
     ann.replies(&list, "I was here")?;
     stage.settled(&place.corner).await?;
     let seen = list.reads("Warning").await?;
@@ -198,10 +207,11 @@ async fn every_setting_has_values_to_choose_from(#[values(StandAlone, Split)] fo
     post.stands()?;
 
     // Letting people in needs a right that the bot does not have yet: it says so.
-    stage.hears(&olga, &list, "Join requests: off").await?;
+    press(&stage, &olga, &list, "Join requests: off", "let subscribers in").await?;
     let heard = stage.hears(&olga, &list, "let subscribers in").await?;
     assert!(heard.contains("the right to invite users"), "{heard}");
 
+    stage.story.until("the list", || list.seen().filter(|seen| seen.button("Close").is_some())).await?;
     stage.hears(&olga, &list, "Close").await?;
     list.gone().await?;
     Ok(())

@@ -35,16 +35,6 @@ pub(crate) struct Reply {
     pub stay: Stay,
 }
 
-/// What became of a change to a message of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Redrawn {
-    Done,
-    /// The chat's budget is spent for so long.
-    NotYet(Duration),
-    /// The message is gone, or cannot be changed.
-    Gone,
-}
-
 impl Enforcer {
     /// A short text without buttons. See [`Self::reply`].
     ///
@@ -150,25 +140,60 @@ impl Enforcer {
         }
     }
 
-    /// Puts another text and other buttons into a message of ours.
+    /// Puts another text and other buttons into a message of ours, now or when the chat's budget allows. That it is gone is no error.
+    ///
+    /// # Errors
+    /// Telegram or the database is away, or the shard is not ours any more.
+    pub(crate) async fn show(
+        &self,
+        fence: &Fence,
+        chat: ChatId,
+        message: MessageId,
+        text: String,
+        keyboard: Option<Keyboard>,
+    ) -> Result<(), HandlerError> {
+        let content = Outgoing { text, keyboard, ..Outgoing::default() };
+        let Some(wait) = self.edit(fence, chat, message, &content).await? else {
+            // What waits from before must not overwrite it.
+            let waiting = Task::Show { message, text: String::new(), buttons: None };
+            return Ok(self.store.drop_task(fence.into(), chat, &waiting.key()).await?);
+        };
+        let buttons = content.keyboard.as_ref().map(written);
+        self.later(chat, &Task::Show { message, text: content.text, buttons }, wait).await
+    }
+
+    /// The same for what had to wait. Says when to try again, if it has to wait still.
     ///
     /// # Errors
     /// Telegram is away, or the shard is not ours any more.
-    pub(crate) async fn redraw(
+    pub(crate) async fn show_at_last(
+        &self,
+        fence: &Fence,
+        chat: ChatId,
+        message: MessageId,
+        text: &str,
+        buttons: Option<&str>,
+    ) -> Result<Option<Duration>, HandlerError> {
+        let keyboard = buttons.and_then(|buttons| serde_json::from_str(buttons).ok());
+        self.edit(fence, chat, message, &Outgoing { text: text.to_owned(), keyboard, ..Outgoing::default() }).await
+    }
+
+    /// How long it has to wait, if it has to.
+    async fn edit(
         &self,
         fence: &Fence,
         chat: ChatId,
         message: MessageId,
         content: &Outgoing,
-    ) -> Result<Redrawn, HandlerError> {
+    ) -> Result<Option<Duration>, HandlerError> {
         fence.check()?;
         let slot = match self.telegram.send_slot(chat, Occasion::Ordinary, Priority::P0) {
             Ok(slot) => slot,
-            Err(wait) => return Ok(Redrawn::NotYet(wait)),
+            Err(wait) => return Ok(Some(wait)),
         };
         match self.telegram.edit(slot, message, content).await {
-            Ok(()) => Ok(Redrawn::Done),
-            Err(Error::FloodWait { retry_after }) => Ok(Redrawn::NotYet(retry_after)),
+            Ok(()) => Ok(None),
+            Err(Error::FloodWait { retry_after }) => Ok(Some(retry_after)),
             Err(err @ Error::Unavailable(_)) => Err(err.into()),
             Err(err) => {
                 tracing::info!(
@@ -176,7 +201,7 @@ impl Enforcer {
                     error = &err as &dyn std::error::Error,
                     "a message could not be changed"
                 );
-                Ok(Redrawn::Gone)
+                Ok(None)
             }
         }
     }
@@ -185,15 +210,23 @@ impl Enforcer {
     ///
     /// # Errors
     /// See [`Self::reply`].
-    pub(crate) async fn say_at_last(&self, fence: &Fence, chat: ChatId, task: &Task) -> Result<(), HandlerError> {
-        let Task::Say { text, topic, tidy, buttons, stay } = task.clone() else { return Ok(()) };
-        let keyboard = buttons.and_then(|buttons| serde_json::from_str(&buttons).ok());
-        self.reply(fence, chat, Reply { text, keyboard, topic, tidy, stay }).await.map(drop)
+    pub(crate) async fn say_at_last(
+        &self,
+        fence: &Fence,
+        chat: ChatId,
+        reply: Reply,
+        buttons: Option<&str>,
+    ) -> Result<(), HandlerError> {
+        let keyboard = buttons.and_then(|buttons| serde_json::from_str(buttons).ok());
+        self.reply(fence, chat, Reply { keyboard, ..reply }).await.map(drop)
     }
 }
 
 fn saying(reply: Reply) -> Task {
     let Reply { text, keyboard, topic, tidy, stay } = reply;
-    let buttons = keyboard.map(|keyboard| serde_json::to_string(&keyboard).expect("buttons are plain data"));
-    Task::Say { text, topic, tidy, buttons, stay }
+    Task::Say { text, topic, tidy, buttons: keyboard.as_ref().map(written), stay }
+}
+
+fn written(keyboard: &Keyboard) -> String {
+    serde_json::to_string(keyboard).expect("buttons are plain data")
 }

@@ -12,7 +12,7 @@ use crate::{
     fence::Fence,
     groups::{JoinRequests, Rules, Setting, changed},
     pressed::SettingsStep,
-    telegram::{budget::Priority, message::Outgoing},
+    telegram::budget::Priority,
     texts::{Words, alert, reply, settings},
 };
 
@@ -98,8 +98,7 @@ pub(crate) async fn on_typed(
         Some(rules) => {
             let reader = if let Author::Person(person) = &message.author { &person.name } else { SOMEBODY };
             let Words { text, keyboard } = settings::page(setting, &rules, reader, true);
-            let page = Outgoing { text, keyboard, ..Outgoing::default() };
-            desk.enforcer.redraw(fence, group, typed.to, &page).await?;
+            desk.enforcer.show(fence, group, typed.to, text, keyboard).await?;
             alert::SAVED
         }
         None if desk.groups.rules(group).await?.is_none() => reply::NOT_PROTECTED,

@@ -10,7 +10,7 @@ use crate::{
     event::{Author, ButtonPressed, ChatKind, MessagePosted, Stay, Typed},
     fence::Fence,
     pressed::{How, SetupStep},
-    telegram::{chats::ChatRef, message::Outgoing},
+    telegram::chats::ChatRef,
     texts::{
         Words, alert, reply,
         setup::{self, Checked, Linked},
@@ -55,8 +55,7 @@ pub(crate) async fn on_typed(
     let outcome = desk.protect(fence, message, &typed.text).await;
     if let Ok(Some(_)) = &outcome {
         let Words { text, keyboard } = checklist(desk, group.id, group.kind, &group.title).await?;
-        let list = Outgoing { text, keyboard, ..Outgoing::default() };
-        desk.enforcer.redraw(fence, group.id, typed.to, &list).await?;
+        desk.enforcer.show(fence, group.id, typed.to, text, keyboard).await?;
         desk.enforcer.in_use(group.id, typed.to).await?;
     }
     desk.answer(fence, message, outcome).await

@@ -17,7 +17,7 @@ use crate::{
     policy::{self, Missing, Standing},
     pressed::MenuPage,
     store::{Store, tasks::NewTask},
-    telegram::{budget::Priority, message::Outgoing},
+    telegram::budget::Priority,
     texts::{
         Links, Named, Words, alert,
         menu::{self, Held},
@@ -75,7 +75,7 @@ pub(crate) async fn on_page(
     if press.kind != ChatKind::Private {
         return Ok(alert::OLD_BUTTON.to_owned());
     }
-    porch.redraw(fence, press, menu::page(page, porch.links)).await?;
+    porch.show(fence, press, menu::page(page, porch.links)).await?;
     Ok(String::new())
 }
 
@@ -107,7 +107,7 @@ pub(crate) async fn on_joined(
     porch.ask([judge(group, user)]).await?;
     let places = porch.places(user, Some(group), Freshness::Fresh).await?;
     let words = held(&press.by, &places).unwrap_or_else(|| menu::FREED.into());
-    porch.redraw(fence, press, words).await?;
+    porch.show(fence, press, words).await?;
     Ok(heard)
 }
 
@@ -175,8 +175,7 @@ impl Porch<'_> {
         self.enforcer.reply(fence, message.chat.id, reply).await.map(drop)
     }
 
-    async fn redraw(&self, fence: &Fence, press: &ButtonPressed, words: Words) -> Result<(), HandlerError> {
-        let content = Outgoing { text: words.text, keyboard: words.keyboard, ..Outgoing::default() };
-        self.enforcer.redraw(fence, press.chat, press.message, &content).await.map(drop)
+    async fn show(&self, fence: &Fence, press: &ButtonPressed, words: Words) -> Result<(), HandlerError> {
+        self.enforcer.show(fence, press.chat, press.message, words.text, words.keyboard).await
     }
 }

@@ -1,7 +1,5 @@
 //! The answers to a press of "I have joined".
 
-use std::time::Duration;
-
 use super::{
     shown::{fitting, truncated, units},
     title,
@@ -24,11 +22,6 @@ pub(crate) const SAVED: &str = "Saved.";
 pub(crate) const NOT_A_VALUE: &str = "That value is not possible. Please choose another one.";
 pub(crate) const NEEDS_INVITING: &str = "Saved. To let people in I also need the right to invite users here: please give it to me, or their requests wait for you.";
 pub(crate) const STOPPED: &str = "This group is not protected any more. /protect @channel turns it on again.";
-
-/// What was done stands, and will be seen a little later: Telegram limits how often a bot may write in a group.
-pub(crate) fn shown_later(heard: &str, wait: Duration) -> String {
-    short(&format!("{heard} Telegram lets me change this message again in {} s.", wait.as_secs() + 1))
-}
 
 /// As much of a reply as an alert has room for.
 pub(crate) fn short(text: &str) -> String {

@@ -49,6 +49,7 @@ async fn a_stale_epoch_writes_nothing(db: &Database) {
         ("unprotect one", store.unprotect(EPOCH, GROUP, Some(ChannelId(-201)), &new).await.err()),
         ("set_enabled", store.set_enabled(EPOCH, GROUP, false).await.err()),
         ("allow", store.allow(EPOCH, GROUP, &Allowed { subject: 7, name: String::new() }, UserId(7), &[]).await.err()),
+        ("drop_task", store.drop_task(EPOCH, GROUP, "key").await.err()),
         ("disallow", store.disallow(EPOCH, GROUP, 7).await.err()),
         ("set_params", store.set_params(EPOCH, GROUP, r#"{"a":1}"#, &[]).await.err()),
         ("record_offences", store.record_offences(EPOCH, GROUP, &[offence(2, "u2")], &new, 1).await.err()),
