@@ -22,6 +22,7 @@ use async_nats::jetstream::{self, context::Context as JetStream};
 use sqlx::Row as _;
 use telegram_sim::{
     config::SimConfig,
+    floods::FloodLimits,
     ids::{ChatId, UserId},
     rights::AdminRights,
     simulator::Simulator,
@@ -109,7 +110,8 @@ impl Split {
     /// # Errors
     /// The simulator does not start.
     pub async fn on(servers: Servers) -> anyhow::Result<Self> {
-        let sim = Simulator::start(SimConfig::default()).await?;
+        // Telegram's limits are the matter of the tests that set them; the others would only be slowed down.
+        let sim = Simulator::start(SimConfig { floods: FloodLimits::off(), ..SimConfig::default() }).await?;
         let webhook_port = ports::free()?;
         let common = |program: Program| {
             program

@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use telegram_sim::{
     config::SimConfig,
     faults::Fault,
+    floods::FloodLimits,
     ids::{ChatId, MessageId, UserId},
     rights::AdminRights,
     simulator::Simulator,
@@ -62,7 +63,8 @@ impl Standalone {
     }
 
     async fn launched(faults: impl IntoIterator<Item = Fault>, env: &[(&str, &str)]) -> anyhow::Result<Self> {
-        let sim = Simulator::start(SimConfig::default()).await?;
+        // Telegram's limits are the matter of the tests that set them; the others would only be slowed down.
+        let sim = Simulator::start(SimConfig { floods: FloodLimits::off(), ..SimConfig::default() }).await?;
         for fault in faults {
             sim.fault(fault);
         }

@@ -1,7 +1,8 @@
 //! How much one simulator carries: calls a second with their latency, and memory for many members.
 //!
 //! `cargo bench -p telegram-sim` runs it in about half a minute. The simulator is in a process of its own, this same
-//! program started with `--serve`, so that its memory and processor time are not the load's.
+//! program started with `--serve`, so that its memory and processor time are not the load's. The latencies are the
+//! simulator's on a machine that does little else; what other programs took meanwhile is printed beside them.
 #![expect(clippy::print_stdout, reason = "figures are what this program is for")]
 
 use std::process::ExitCode;
@@ -15,6 +16,8 @@ use crate::world::Case;
 
 #[path = "capacity/child.rs"]
 mod child;
+#[path = "capacity/cpu.rs"]
+mod cpu;
 #[path = "capacity/load.rs"]
 mod load;
 #[path = "capacity/world.rs"]
@@ -52,9 +55,13 @@ fn calls(case: Case) -> anyhow::Result<bool> {
     println!("{case:?}: {CALLS_PER_SECOND} calls/s for {RUN:?}");
     let (child, seeded) = Child::start(&case)?;
     let calls = load::prepare(&seeded)?;
-    let (rss, cpu) = (child.rss_kib()?, child.cpu()?);
+    let rss = child.rss_kib()?;
+    let (own_before, machine_before) = (child.cpu()?, cpu::of_machine()?);
+    let load_before = cpu::of_process("self")?;
     let outcome = load::run(&seeded, &calls, CALLS_PER_SECOND, RUN)?;
-    let cpu = child.cpu()? - cpu;
+    let own = child.cpu()? - own_before;
+    let load = cpu::of_process("self")? - load_before;
+    let others = (cpu::of_machine()? - machine_before).saturating_sub(own + load);
     let Outcome { latencies, took, refused } = outcome;
     let count = u32::try_from(latencies.len()).context("so many calls were not made")?;
     let per_cent = |per_mille: usize| latencies[(latencies.len() * per_mille / 1000).min(latencies.len() - 1)];
@@ -63,7 +70,8 @@ fn calls(case: Case) -> anyhow::Result<bool> {
     println!("  latency from the moment each call was due:");
     println!("    p50 {:?}, p95 {:?}, p99 {p99:?}, max {:?}", per_cent(500), per_cent(950), per_cent(1000));
     println!("  achieved {achieved:.0} calls/s, {refused} refused");
-    println!("  processor time of the simulator: {:.1} µs a call", cpu.as_secs_f64() * 1e6 / f64::from(count));
+    println!("  processor time of the simulator: {:.1} µs a call", own.as_secs_f64() * 1e6 / f64::from(count));
+    println!("  meanwhile the load had {load:?} of processor time, and other programs {others:?}");
     println!("  memory: {} MiB before, {} MiB after", rss / 1024, child.rss_kib()? / 1024);
     let reached = p99 < GOAL_P99 && achieved > f64::from(CALLS_PER_SECOND) * 0.99 && refused == 0;
     println!("  goal of p99 under {GOAL_P99:?} at this rate, none refused: {}", verdict(reached));

@@ -5,6 +5,7 @@ import * as chat from "./chat.js";
 import * as chats from "./chats.js";
 import * as composer from "./composer.js";
 import { toast, updateSheet } from "./dialogs.js";
+import { setBot } from "./dom.js";
 import { now } from "./format.js";
 import { listen } from "./live.js";
 import * as people from "./people.js";
@@ -21,6 +22,7 @@ function draw() {
     go({ as: null });
     return;
   }
+  setBot(view.bot.id);
   document.title = view.chat ? `${view.chat.title}${view.me ? `, as ${view.me.name}` : ""}` : "Playground";
   for (const part of parts) part.draw();
   calls.draw();

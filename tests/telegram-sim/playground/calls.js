@@ -39,21 +39,18 @@ function show(on) {
   if (!on) by("show-calls").focus();
 }
 
-export function add(call) {
-  calls.push(call);
+export function add(call, of) {
+  calls.push({ ...call, run: of });
   if (calls.length > KEPT) calls = calls.slice(-KEPT);
   drawSoon();
 }
 
 /** What the simulator still has; another run of it has other calls. */
 export function keep({ run: current, first_call: first }) {
-  if (run !== undefined && run !== current) {
-    // Calls of the new run may have come before this word of it.
-    const restart = calls.findLastIndex((call, at) => at > 0 && call.number <= calls[at - 1].number);
-    calls = restart < 0 ? [] : calls.slice(restart);
+  run = String(current);
+  if (calls.some((call) => call.run !== run || call.number < first)) {
+    calls = calls.filter((call) => call.run === run && call.number >= first);
   }
-  run = current;
-  if (calls.length > 0 && calls[0].number < first) calls = calls.filter((call) => call.number >= first);
   drawSoon();
 }
 
@@ -100,7 +97,15 @@ function isHere({ args, result }) {
   return String(args.chat_id) === String(chat) || (named && args.chat_id === `@${named}`) || result?.chat?.id === chat;
 }
 
+/** What a chat or person is called, if the page lists them. */
+function called(id) {
+  const known = (all, title) => all.find((one) => String(one.id) === String(id))?.[title];
+  const { chats, people, bot } = state.view;
+  return known(chats, "title") ?? known([...people, bot], "name");
+}
+
 export function draw() {
+  if (!state.view) return;
   const all = calls.filter(wanted);
   const shown = paused === undefined ? all : all.filter((call) => call.number <= paused);
   const waiting = all.length - shown.length;
@@ -112,8 +117,8 @@ export function draw() {
   ].filter(Boolean).join(", ");
   drawMethods();
   sync(by("call-list"), shown.slice(-SHOWN).reverse(), {
-    key: (call) => `${run} ${call.number}`,
-    signature: (call) => String(open.has(call.number)),
+    key: (call) => `${call.run} ${call.number}`,
+    signature: (call) => `${open.has(call.number)} ${argumentsLine(call.args, called)}`,
     build: line,
   });
 }
@@ -136,7 +141,7 @@ function line(call) {
   return h("li", { class: `call ${end.good ? "good" : "bad"}` },
     h("button", { type: "button", class: "summary", "aria-expanded": String(isOpen), "data-f": `call ${call.number}`, on: { click: toggle } },
       h("span", { class: "row" }, h("time", {}, exactTime(call.at_ms)), " ", h("b", {}, call.method), " ", h("span", { class: "took" }, `${call.took_ms} ms`)),
-      h("span", { class: "args", dir: "auto" }, argumentsLine(call.args)),
+      h("span", { class: "args", dir: "auto" }, argumentsLine(call.args, called)),
       h("span", { class: "outcome", dir: "auto" }, end.text),
     ),
     isOpen && h("div", { class: "full" }, json("Arguments", call.args), call.result !== undefined && json("Result", call.result)),

@@ -7,7 +7,7 @@ import { count, day } from "./format.js";
 import { showMembers } from "./members.js";
 import { element, waits } from "./message.js";
 import { settings } from "./settings.js";
-import { act, go, show, showEarlier, state } from "./state.js";
+import { MOST_MESSAGES, act, go, show, showEarlier, state } from "./state.js";
 
 /** Two messages of one person within this belong together. */
 const TOGETHER_S = 600;
@@ -15,6 +15,8 @@ const TOGETHER_S = 600;
 const NEAR_PX = 120;
 
 let shownChat;
+/** Nothing takes the focus on a page that has just been opened. */
+let begun = false;
 
 export function start() {
   const log = by("log");
@@ -33,12 +35,17 @@ export function draw() {
   by("topics").hidden = !chat?.is_forum;
   if (!chat) {
     shownChat = undefined;
+    begun = true;
     by("log").replaceChildren();
     return;
   }
+  const opened = shownChat !== markOf(chat);
   drawHead(chat);
   drawTopics(chat);
   drawLog(chat);
+  // On a narrow screen the list goes away when a chat opens, and the focus with it.
+  if (begun && opened && document.activeElement === document.body) by("log").focus({ preventScroll: true });
+  begun = true;
 }
 
 function drawHead(chat) {
@@ -48,8 +55,8 @@ function drawHead(chat) {
     : [kind(chat), count(chat.members, "member", "members"), { admin: "bot is admin", member: "bot is member", absent: "bot is not here" }[chat.bot]].join(", ");
   fill(by("chat-head"), [chat.id, chat.title, chat.username, facts, chat.may, chat.requests.length, state.as, state.showDeleted, chat.linked], () => [
     h("button", { type: "button", class: "back", "aria-label": "Back to the chats", "data-f": "back", on: { click: () => go({ chat: null }) } }, "‹"),
-    picture(chat.title, chat.id),
-    h("div", { class: "about" }, h("h1", {}, name(chat.title)), h("p", {}, chat.username && h("bdi", {}, `@${chat.username} `), facts)),
+    picture(chat.title, isPrivate ? state.view.bot.id : chat.id),
+    h("div", { class: "about" }, h("h1", {}, name(chat.title)), h("p", {}, chat.username && [h("bdi", {}, `@${chat.username}`), ", "], facts)),
     chat.may.members && !isPrivate && h("button", { type: "button", "data-f": "members", on: { click: showMembers } },
       "Members", chat.requests.length > 0 && h("span", { class: "badge", "aria-label": count(chat.requests.length, "request", "requests") }, String(chat.requests.length))),
     h("button", { type: "button", "aria-label": "Chat menu", "aria-haspopup": "menu", "data-f": "menu", on: { click: openMenu } }, "⋯"),
@@ -101,10 +108,13 @@ function inTopic(message) {
   return (message.thread ?? 0) === state.topic;
 }
 
+/** What is in the log: another chat, person or topic begins it anew. */
+const markOf = (chat) => `${chat.id} ${state.as} ${state.topic}`;
+
 function drawLog(chat) {
   const log = by("log");
-  const fresh = shownChat !== `${chat.id} ${state.as} ${state.topic}`;
-  shownChat = `${chat.id} ${state.as} ${state.topic}`;
+  const fresh = shownChat !== markOf(chat);
+  shownChat = markOf(chat);
   const stay = fresh || isAtEnd();
   const before = log.scrollHeight - log.scrollTop;
   const newest = log.lastElementChild?.dataset.key;
@@ -134,7 +144,7 @@ function toEnd() {
 function lines(chat) {
   const made = [];
   if (chat.hidden) made.push({ key: "hidden", note: chat.hidden });
-  if (chat.earlier > 0) made.push({ key: "earlier", earlier: chat.earlier });
+  if (chat.earlier > 0) made.push(state.messages < MOST_MESSAGES ? { key: "earlier", earlier: chat.earlier } : { key: "earlier", note: `${chat.earlier} earlier messages` });
   let date;
   let previous;
   for (const message of chat.messages) {
@@ -151,7 +161,7 @@ function lines(chat) {
       continue;
     }
     const plain = !message.service && !message.deleted_by;
-    const together = plain && previous?.from_id === message.from_id && message.date - previous.date < TOGETHER_S;
+    const together = plain && previous?.from_id === message.from_id && previous.mine === message.mine && message.date - previous.date < TOGETHER_S;
     // Writing under the same name is not always the same person: a group's admins are all the group.
     made.push({ key: message.id, album: message.album, messages: [message], withName: !together, waits: waits(message), as: state.as, may: chat.may.write.ok });
     previous = plain ? message : undefined;

@@ -9,7 +9,8 @@ import { act, address, go, state } from "./state.js";
 
 export const KINDS = { supergroup: "group", group: "basic group", channel: "channel", private: "private chat" };
 const BOT = { admin: "bot is admin", member: "bot is member", absent: "no bot" };
-const MINE = { creator: "yours", administrator: "you are admin", member: "joined", restricted: "restricted", kicked: "banned", left: "" };
+/** What one is there, where that is worth a mark. */
+const MINE = { creator: "owner", administrator: "admin", member: "", restricted: "restricted", kicked: "banned", left: "" };
 
 export function kind(chat) {
   return chat.is_forum ? "forum" : KINDS[chat.kind];
@@ -30,7 +31,7 @@ export function start() {
 
 export function draw() {
   const { chats, more_chats: more, me, bot } = state.view;
-  const own = me ? [{ id: me.id, kind: "private", title: bot.name, private_chat: me.private_chat }] : [];
+  const own = me ? [{ id: me.id, kind: "private", title: bot.name, bot: bot.id, private_chat: me.private_chat }] : [];
   sync(by("chat-list"), [...own, ...chats], {
     key: (chat) => chat.id,
     signature: (chat) => JSON.stringify([chat, state.chat === chat.id, state.as]),
@@ -49,25 +50,23 @@ function line(chat) {
     go({ chat: chat.id });
   };
   const facts = chat.kind === "private" ? privateFacts(chat) : [kind(chat), count(chat.members, "member", "members")];
-  const marks = chat.kind === "private" ? [] : [
-    h("span", { class: `mark bot-${chat.bot}` }, BOT[chat.bot]),
-    state.as && MINE[chat.mine] && h("span", { class: `mark mine-${chat.mine}` }, MINE[chat.mine]),
-  ];
-  return h("li", {}, h(
-    "a",
-    { href: address({ chat: chat.id }), "aria-current": open ? "page" : undefined, "data-f": `chat ${chat.id}`, on: { click } },
-    picture(chat.title, chat.id),
-    h("span", { class: "about" },
-      h("span", { class: "title" }, name(chat.title), chat.last && h("time", {}, time(chat.last.date))),
-      h("span", { class: "facts" }, facts.join(", "), " ", marks),
-      chat.last && h("span", { class: "last" }, name(chat.last.from), ": ", h("bdi", {}, chat.last.text)),
+  const mine = state.as && MINE[chat.mine];
+  // The link is called what the chat is; what was said last is beside it, and a click on either opens the chat.
+  return h("li", { class: open ? "open" : undefined },
+    picture(chat.title, chat.kind === "private" ? chat.bot : chat.id),
+    h("div", { class: "about" },
+      h("a", { href: address({ chat: chat.id }), "aria-current": open ? "page" : undefined, "data-f": `chat ${chat.id}`, on: { click } },
+        h("span", { class: "title" }, name(chat.title), mine && h("span", { class: `mark mine-${chat.mine}` }, mine)),
+        h("span", { class: "facts" }, facts.join(", "), " ", chat.kind !== "private" && h("span", { class: `mark bot-${chat.bot}` }, BOT[chat.bot])),
+      ),
+      chat.last && h("span", { class: "last" }, h("span", {}, name(chat.last.from), ": ", h("bdi", {}, chat.last.text)), h("time", {}, time(chat.last.date))),
     ),
-  ));
+  );
 }
 
 function privateFacts(chat) {
   const standing = { not_started: "not started", open: "open", blocked: "blocked" }[chat.private_chat];
-  return ["private chat with the bot", standing];
+  return ["private chat", standing];
 }
 
 function drawWelcome() {
@@ -76,6 +75,7 @@ function drawWelcome() {
   const none = !state.view.chat;
   document.body.classList.toggle("no-chat", none);
   fill(by("welcome"), [empty, none, Boolean(me), people.length > 0], () => {
+    by("welcome").classList.toggle("only-a-hint", !empty && Boolean(me));
     if (!none) return [];
     if (empty) {
       return [

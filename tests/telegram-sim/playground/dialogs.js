@@ -1,8 +1,10 @@
 // Dialogs, menus and short notes. All of them work by keyboard: Escape closes, arrows move, focus goes back.
 
-import { by, forget, h } from "./dom.js";
+import { by, forget, h, name } from "./dom.js";
 
-const TOAST_MS = 6000;
+const TOAST_MS = 5000;
+/** Older ones make room. */
+const MOST_TOASTS = 3;
 
 /** A short note that goes by itself. */
 export function toast(text) {
@@ -11,6 +13,7 @@ export function toast(text) {
   (topDialog() ?? document.body).append(host);
   const note = h("div", { class: "toast", dir: "auto" }, text);
   host.append(note);
+  while (host.children.length > MOST_TOASTS) host.firstElementChild.remove();
   setTimeout(() => note.remove(), TOAST_MS);
 }
 
@@ -24,6 +27,7 @@ export function alertFrom(from, text) {
   const dialog = h(
     "dialog",
     { role: "alertdialog", "aria-label": `${from} says`, class: "alert" },
+    h("h2", {}, name(from)),
     h("p", { dir: "auto", class: "words" }, text),
     h("div", { class: "buttons" }, ok),
   );

@@ -87,7 +87,17 @@ export function initials(text) {
   return letters.join("").toUpperCase() || "?";
 }
 
-/** A round picture: a colour that is always the same for the same number. */
+let bot;
+
+/** Whose colour is nobody else's. */
+export function setBot(id) {
+  bot = id;
+}
+
+/** A colour that is always the same for the same number; neighbours differ. */
+export const hue = (id) => id === bot ? "hue-bot" : `hue-${(Math.abs(id) * 3 + Math.floor(Math.abs(id) / 7)) % 7}`;
+
+/** A round picture. */
 export function picture(text, id) {
-  return h("span", { class: `picture hue-${Math.abs(id) % 7}`, "aria-hidden": "true" }, initials(text));
+  return h("span", { class: `picture ${hue(id)}`, "aria-hidden": "true" }, initials(text));
 }

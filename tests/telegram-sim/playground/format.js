@@ -46,10 +46,25 @@ export const count = (number, one, many) => `${number} ${number === 1 ? one : ma
 /** What matters most of a call's arguments, first. */
 const ESSENTIAL = ["chat_id", "user_id", "text", "message_id", "message_ids", "until_date", "url", "offset", "timeout"];
 
-/** A call's arguments in one line. */
-export function argumentsLine(args) {
+/** A call's arguments in one line, chats and people by name where `called` knows it. */
+export function argumentsLine(args, called) {
   const names = Object.keys(args).sort((a, b) => place(a) - place(b));
-  return names.map((name) => `${name}: ${short(args[name])}`).join("  ");
+  return names.map((name) => said(name, args[name], called)).join("  ");
+}
+
+function said(name, value, called) {
+  if (name === "chat_id") return `in ${called(value) ?? value}`;
+  if (name === "user_id") return `about ${called(value) ?? value}`;
+  if (name === "permissions") return permissions(value);
+  if (name === "until_date") return until(Number(value));
+  return `${name}: ${short(value)}`;
+}
+
+function permissions(value) {
+  const all = typeof value === "object" && value !== null ? Object.values(value) : [];
+  const given = all.filter((on) => on === true).length;
+  if (given === 0) return "no permissions";
+  return given === all.length && given > 10 ? "all permissions" : `${given} of ${all.length} permissions`;
 }
 
 function place(name) {

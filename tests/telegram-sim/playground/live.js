@@ -2,6 +2,8 @@
 
 import { by } from "./dom.js";
 
+const AGAIN_MS = 2000;
+
 /** Calls back with each call and each change, without a gap: after a cut it goes on from the last id it had. */
 export function listen({ onCall, onWorld }) {
   let source;
@@ -9,14 +11,21 @@ export function listen({ onCall, onWorld }) {
 
   function open() {
     const after = last ? `?${new URLSearchParams({ after: last })}` : "";
+    source?.close();
     source = new EventSource(`/control/events${after}`);
     source.addEventListener("open", () => tell(""));
-    source.addEventListener("error", () => tell("Reconnecting…"));
+    source.addEventListener("error", lost);
     source.addEventListener("call", (event) => {
       last = event.lastEventId;
-      onCall(JSON.parse(event.data));
+      onCall(JSON.parse(event.data), last.split("-")[0]);
     });
     source.addEventListener("world", (event) => onWorld(JSON.parse(event.data)));
+  }
+
+  function lost() {
+    tell("Reconnecting…");
+    // A refusal ends it for good, unlike a cut.
+    if (source?.readyState === EventSource.CLOSED) setTimeout(() => !document.hidden && open(), AGAIN_MS);
   }
 
   document.addEventListener("visibilitychange", () => {

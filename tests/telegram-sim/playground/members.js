@@ -47,16 +47,16 @@ function adder(chat) {
 }
 
 function row(chat, member) {
-  const { acts } = member;
-  const open = (event) => menu(event.currentTarget, items(chat, member));
   const isBot = member.id === state.view.bot.id;
+  const choices = isBot ? [] : items(chat, member);
+  const open = (event) => menu(event.currentTarget, choices);
   return h("li", {},
     picture(member.name, member.id),
     h("span", { class: "about" },
       h("span", { class: "title" }, name(member.name), member.id === state.as && " (you)", isBot && " (the bot)"),
       h("span", { class: `facts status-${member.status}` }, standing(member)),
     ),
-    (acts.length > 0 || !isBot) && h("button", { type: "button", "aria-label": `Actions for ${member.name}`, "aria-haspopup": "menu", "data-f": `acts ${member.id}`, on: { click: open } }, "⋯"),
+    choices.length > 0 && h("button", { type: "button", "aria-label": `Actions for ${member.name}`, "aria-haspopup": "menu", "data-f": `acts ${member.id}`, on: { click: open } }, "⋯"),
   );
 }
 

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { alertFrom, ask, menu, sheet, toast } from "./dialogs.js";
-import { fill, h, name, picture } from "./dom.js";
+import { fill, h, hue, name, picture } from "./dom.js";
 import { time } from "./format.js";
 import { follow } from "./links.js";
 import { beginEdit, beginReply } from "./composer.js";
@@ -30,7 +30,6 @@ function trace(message) {
 function bubble(messages, withName) {
   const first = messages[0];
   const caption = messages.find((message) => message.text) ?? first;
-  const hue = `hue-${Math.abs(first.from_id) % 7}`;
   const photos = messages.filter((message) => message.photo);
   return h(
     "article",
@@ -38,7 +37,7 @@ function bubble(messages, withName) {
     withName && !first.mine && picture(first.from, first.from_id),
     h("div", { class: "bubble" },
       h("div", { class: "top" },
-        withName ? h("span", { class: `author ${hue}` }, name(first.from)) : h("span"),
+        withName ? h("span", { class: `author ${hue(first.from_id)}` }, name(first.from)) : h("span"),
         actions(first),
       ),
       first.forwarded_from && h("p", { class: "forwarded" }, "Forwarded from ", name(first.forwarded_from)),
@@ -48,7 +47,7 @@ function bubble(messages, withName) {
       caption.text && h("div", { class: "words", dir: "auto" }, formatted(caption.text, caption.entities)),
       h("div", { class: "meta" }, first.edited && "edited ", h("time", { datetime: new Date(first.date * 1000).toISOString() }, time(first.date))),
     ),
-    first.buttons.length > 0 && h("div", { class: "keyboard" }, first.buttons.map((row) => h("div", {}, row.map((button) => inline(first, button))))),
+    first.buttons.length > 0 && h("div", { class: "keyboard", role: "group", "aria-label": "Buttons" }, first.buttons.map((row) => h("div", {}, row.map((button) => inline(first, button))))),
   );
 }
 

@@ -5,6 +5,8 @@ import { toast } from "./dialogs.js";
 import { setNow } from "./format.js";
 
 const PAGE = 100;
+/** The simulator gives no more at once. */
+export const MOST_MESSAGES = 1000;
 
 export const state = {
   as: undefined,
@@ -46,7 +48,7 @@ export function address({ as = state.as, chat = state.chat } = {}) {
 /** Becomes somebody else or opens another chat; `null` is nobody or none. */
 export function go({ as = state.as, chat = state.chat, invite } = {}) {
   // The private chat with the bot goes with the person.
-  if (as !== state.as && state.chat === state.as && chat === state.chat) chat = as;
+  if (state.chat && as !== state.as && state.chat === state.as && chat === state.chat) chat = as;
   state.as = as ?? undefined;
   if (chat !== state.chat) state.messages = PAGE;
   if (chat !== state.chat) state.topic = undefined;

@@ -5,40 +5,45 @@ use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// Parameters together may not be larger than this; more is answered 413.
-pub(crate) const MAX_BYTES: usize = 1 << 20;
-
 /// The string pairs of a call; the first of several with one name wins.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Args {
     pairs: Vec<(String, String)>,
+    files: Vec<(String, File)>,
+}
+
+/// A file that came with a form.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct File {
+    pub(crate) size: usize,
+    /// All of it, unless it is far too large for anything.
+    pub(crate) start: Vec<u8>,
 }
 
 impl Args {
-    /// Merges the query string, then the body as its content type says. What cannot be read is left out, as the
-    /// real server does: the call then fails, or not, for a missing argument.
-    pub(crate) fn merge(query: Option<&str>, content_type: &str, body: &[u8]) -> Self {
+    #[cfg(test)]
+    pub(crate) fn from_json(body: &[u8]) -> Self {
         let mut args = Self::default();
-        if let Some(query) = query {
-            args.add_form(query.as_bytes());
-        }
-        let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match kind.as_str() {
-            "application/x-www-form-urlencoded" => args.add_form(body),
-            "application/json" => args.add_json(body),
-            _ => {}
-        }
+        args.add_json(body);
         args
     }
 
-    fn add_form(&mut self, text: &[u8]) {
+    pub(crate) fn add_form(&mut self, text: &[u8]) {
         for (name, value) in url::form_urlencoded::parse(text) {
             self.pairs.push((name.into_owned(), value.into_owned()));
         }
     }
 
+    pub(crate) fn add_text(&mut self, name: String, value: String) {
+        self.pairs.push((name, value));
+    }
+
+    pub(crate) fn add_file(&mut self, name: String, file: File) {
+        self.files.push((name, file));
+    }
+
     /// Opens the top level only: a string is decoded, anything else stays as its JSON text, `null` included.
-    fn add_json(&mut self, body: &[u8]) {
+    pub(crate) fn add_json(&mut self, body: &[u8]) {
         let mut members = Vec::new();
         let mut json = serde_json::Deserializer::from_slice(body);
         if let Err(error) = Members(&mut members).deserialize(&mut json) {
@@ -55,8 +60,8 @@ impl Args {
         self.pairs.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
     }
 
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.pairs.iter().any(|(key, _)| key == name)
+    pub(crate) fn file(&self, name: &str) -> Option<&File> {
+        self.files.iter().find(|(key, _)| key == name).map(|(_, file)| file)
     }
 
     /// True for `true`, `yes` and `1`, in any case; everything else is false.
@@ -88,6 +93,9 @@ impl Args {
                 _ => Value::String(text.clone()),
             };
             map.entry(name.clone()).or_insert(value);
+        }
+        for (name, file) in &self.files {
+            map.entry(name.clone()).or_insert_with(|| Value::String(format!("a file of {} bytes", file.size)));
         }
         map
     }
@@ -143,15 +151,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_query_string_comes_before_the_body() {
-        let args = Args::merge(Some("a=1&b=x%20y"), "application/x-www-form-urlencoded", b"a=2&c=3");
+    fn the_first_of_two_with_one_name_wins() {
+        let mut args = Args::default();
+        args.add_form(b"a=1&b=x%20y");
+        args.add_form(b"a=2&c=3");
         assert_eq!((args.text("a"), args.text("b"), args.text("c")), ("1", "x y", "3"));
     }
 
     #[test]
     fn json_opens_its_top_level_only() {
-        let body = br#"{"text":"a\nb","chat_id":-5,"reply_markup":{"a":[1, 2]},"x":null}"#;
-        let args = Args::merge(None, "application/json; charset=utf-8", body);
+        let args = Args::from_json(br#"{"text":"a\nb","chat_id":-5,"reply_markup":{"a":[1, 2]},"x":null}"#);
         assert_eq!(args.text("text"), "a\nb");
         assert_eq!(args.number("chat_id"), -5);
         assert_eq!(args.text("reply_markup"), r#"{"a":[1, 2]}"#);
@@ -161,14 +170,9 @@ mod tests {
 
     #[test]
     fn a_broken_json_body_keeps_what_was_read() {
-        let args = Args::merge(None, "application/json", br#"{"chat_id":7,"text":"#);
+        let args = Args::from_json(br#"{"chat_id":7,"text":"#);
         assert_eq!(args.number("chat_id"), 7);
-        assert!(!args.has("text"));
-    }
-
-    #[test]
-    fn other_content_types_carry_no_arguments() {
-        assert!(!Args::merge(None, "text/plain", b"a=1").has("a"));
+        assert_eq!(args.text("text"), "");
     }
 
     #[test]
@@ -179,7 +183,8 @@ mod tests {
             assert_eq!(leading_number(text), number, "{text:?}");
         }
         for (text, flag) in [("true", true), ("YES", true), (" 1 ", true), ("0", false), ("on", false), ("", false)] {
-            let args = Args { pairs: vec![("f".into(), text.into())] };
+            let mut args = Args::default();
+            args.add_text("f".into(), text.into());
             assert_eq!(args.flag("f"), flag, "{text:?}");
         }
     }

@@ -1,7 +1,11 @@
 //! The control API: the world's handle over HTTP, for the program and for other languages.
 //!
 //! `POST /control/acts` takes one act as JSON (`{"act": "say", "chat": -100…, "user": 10000001, "text": "hello"}`);
-//! the `GET`s show what there is, `events` as it happens. A refused act is a 409 with the reason.
+//! the `GET`s show what there is. A refused act is a 409 with the reason.
+//!
+//! The playground lives by it as well: `GET /control/view?as=…&chat=…` is all it shows at once, `GET /control/events` tells
+//! when to look again and streams the calls, `GET /control/links?url=…` says where a link leads in this world, and
+//! `POST /control/tries` is `acts` with refusals as ordinary answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +29,7 @@ use crate::reply::json_response;
 use crate::world::World;
 
 mod acts;
+mod delivery_faults;
 mod events;
 mod example;
 mod links;
@@ -48,6 +53,7 @@ pub(crate) fn router() -> Router<Arc<Hub>> {
         .route("/calls", get(calls).delete(clear_calls))
         .route("/deliveries", get(deliveries))
         .route("/faults", get(faults).post(add_fault).delete(end_faults))
+        .route("/delivery-faults", get(delivery_faults::get).post(delivery_faults::set))
         .route("/faults/{fault}", delete(end_fault))
         .route("/floods", post(set_floods))
         .route("/clock", get(clock).post(advance))

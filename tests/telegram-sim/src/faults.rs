@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use rand::Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::ids::{ChatId, UserId};
+
+pub(crate) mod chance;
+pub(crate) mod plan;
 
 /// A fault: which calls it meets, how often, and what it does to them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,6 +22,15 @@ pub struct Fault {
     pub user: Option<UserId>,
     #[serde(default)]
     pub how_often: HowOften,
+    /// So many calls that it would meet are let through first.
+    #[serde(default)]
+    pub after: u32,
+    /// From this time of the world on, in milliseconds since 1970.
+    #[serde(default)]
+    pub from_ms: Option<i64>,
+    /// Until this time of the world.
+    #[serde(default)]
+    pub until_ms: Option<i64>,
     /// The call has its effect first, and only its reply is replaced.
     #[serde(default)]
     pub after_effect: bool,
@@ -33,7 +44,8 @@ pub enum HowOften {
     Always,
     /// The next so many calls that it meets.
     Next(u32),
-    /// Each call with this probability, 0 to 1, drawn from the simulator's seed.
+    /// Each call with this probability, 0 to 1. The simulator's seed decides, for each method, chat and user by itself: what
+    /// else goes on at the same time does not matter.
     Probability(f64),
 }
 
@@ -57,6 +69,7 @@ pub enum Harm {
     },
     /// What a reverse proxy sends when the server behind it is away.
     Html502,
+    Html504,
     /// Status 500 and nothing else.
     Empty500,
     /// The connection is closed without a reply.
@@ -65,6 +78,18 @@ pub enum Harm {
     HangMs(u64),
     /// The call is handled as usual, this much later.
     LatencyMs(u64),
+    /// A new connection is not served for so long, as when TLS takes its time. No call is known then: what the fault says
+    /// of method, chat and user does not matter.
+    SlowConnectMs(u64),
+    /// Telegram's core is away for so long from the call on. The server tries it 1, 3 and 7 s later; after that it
+    /// answers `retry after 8`, which no flood has to do with.
+    CoreOutageMs(u64),
+    /// The bot is thrown out of the call's chat just before the call is handled (or just after, with `after_effect`).
+    Kick,
+    /// The bot is made a plain member there, in a channel a subscriber: member lists are inaccessible.
+    LoseAdmin,
+    /// The basic group becomes a supergroup: see [`crate::world::World::upgrade`].
+    Upgrade,
     /// The result (an object) loses and gains fields.
     Patch {
         #[serde(default)]
@@ -74,11 +99,43 @@ pub enum Harm {
     },
 }
 
+impl Harm {
+    /// Whether the call is handled all the same.
+    pub(crate) const fn lets_through(&self) -> bool {
+        match self {
+            Self::LatencyMs(_)
+            | Self::CoreOutageMs(_)
+            | Self::Kick
+            | Self::LoseAdmin
+            | Self::Upgrade
+            | Self::Patch { .. } => true,
+            Self::Error { .. }
+            | Self::Raw { .. }
+            | Self::Html502
+            | Self::Html504
+            | Self::Empty500
+            | Self::Cut
+            | Self::HangMs(_)
+            | Self::SlowConnectMs(_) => false,
+        }
+    }
+}
+
 impl Fault {
     /// A fault that meets every call, until it is narrowed.
     #[must_use]
     pub fn new(harm: Harm) -> Self {
-        Self { method: None, chat: None, user: None, how_often: HowOften::Always, after_effect: false, harm }
+        Self {
+            method: None,
+            chat: None,
+            user: None,
+            how_often: HowOften::Always,
+            after: 0,
+            from_ms: None,
+            until_ms: None,
+            after_effect: false,
+            harm,
+        }
     }
 
     /// An error reply such as `400`, `Bad Request: PARTICIPANT_ID_INVALID`.
@@ -98,20 +155,51 @@ impl Fault {
         })
     }
 
+    /// What a server says while it restarts.
+    #[must_use]
+    pub fn restart() -> Self {
+        Self::error(500, "Internal Server Error: restart")
+    }
+
+    /// What the server says to calls under way when the bot's instance closes. No flood has to do with it, and the call
+    /// may have had its effect: see [`Fault::after_effect`].
+    #[must_use]
+    pub fn instance_closing() -> Self {
+        Self::flood(5)
+    }
+
+    /// What `getChatMember` has been seen to say of a valid user for a while.
+    #[must_use]
+    pub fn participant_id_invalid() -> Self {
+        Self::error(400, "Bad Request: PARTICIPANT_ID_INVALID").on("getChatMember")
+    }
+
+    /// Telegram's core is away for so long from each call on.
+    #[must_use]
+    pub fn core_outage(how_long: Duration) -> Self {
+        Self::new(Harm::CoreOutageMs(whole_ms(how_long)))
+    }
+
+    /// New connections are not served for so long.
+    #[must_use]
+    pub fn slow_connect(how_long: Duration) -> Self {
+        Self::new(Harm::SlowConnectMs(whole_ms(how_long)))
+    }
+
     /// The call has its effect and the connection is cut.
     #[must_use]
     pub fn reply_lost() -> Self {
-        Self { after_effect: true, ..Self::new(Harm::Cut) }
+        Self::new(Harm::Cut).after_effect()
     }
 
     #[must_use]
     pub fn hang(how_long: Duration) -> Self {
-        Self::new(Harm::HangMs(u64::try_from(how_long.as_millis()).unwrap_or(u64::MAX)))
+        Self::new(Harm::HangMs(whole_ms(how_long)))
     }
 
     #[must_use]
     pub fn latency(how_long: Duration) -> Self {
-        Self::new(Harm::LatencyMs(u64::try_from(how_long.as_millis()).unwrap_or(u64::MAX)))
+        Self::new(Harm::LatencyMs(whole_ms(how_long)))
     }
 
     #[must_use]
@@ -139,92 +227,25 @@ impl Fault {
         Self { how_often: HowOften::Probability(probability), ..self }
     }
 
-    fn meets(&self, method: &str, chat: Option<ChatId>, user: Option<UserId>) -> bool {
-        self.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
-            && self.chat.is_none_or(|wanted| chat == Some(wanted))
-            && self.user.is_none_or(|wanted| user == Some(wanted))
+    /// The call has its effect first.
+    #[must_use]
+    pub fn after_effect(self) -> Self {
+        Self { after_effect: true, ..self }
+    }
+
+    /// So many calls that it would meet are let through first.
+    #[must_use]
+    pub fn after(self, calls: u32) -> Self {
+        Self { after: calls, ..self }
+    }
+
+    /// Only at these times of the world, in milliseconds since 1970.
+    #[must_use]
+    pub fn between(self, from_ms: i64, until_ms: i64) -> Self {
+        Self { from_ms: Some(from_ms), until_ms: Some(until_ms), ..self }
     }
 }
 
-/// The faults in force.
-#[derive(Debug, Default)]
-pub(crate) struct Plan {
-    faults: Vec<(u64, Fault)>,
-    last_id: u64,
-}
-
-impl Plan {
-    pub(crate) fn add(&mut self, fault: Fault) -> u64 {
-        self.last_id += 1;
-        self.faults.push((self.last_id, fault));
-        self.last_id
-    }
-
-    pub(crate) fn remove(&mut self, id: u64) {
-        self.faults.retain(|(known, _)| *known != id);
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.faults.clear();
-    }
-
-    pub(crate) fn list(&self) -> Vec<(u64, Fault)> {
-        self.faults.clone()
-    }
-
-    /// The first fault that strikes this call; its count goes down.
-    pub(crate) fn strike(
-        &mut self,
-        method: &str,
-        chat: Option<ChatId>,
-        user: Option<UserId>,
-        rng: &mut impl Rng,
-    ) -> Option<Fault> {
-        let at = self.faults.iter().position(|(_, fault)| {
-            fault.meets(method, chat, user)
-                && match fault.how_often {
-                    HowOften::Always => true,
-                    HowOften::Next(left) => left > 0,
-                    HowOften::Probability(p) => rng.random::<f64>() < p,
-                }
-        })?;
-        let struck = self.faults[at].1.clone();
-        if let HowOften::Next(left) = &mut self.faults[at].1.how_often {
-            *left -= 1;
-            if *left == 0 {
-                self.faults.remove(at);
-            }
-        }
-        Some(struck)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rand::SeedableRng;
-    use rand::rngs::StdRng;
-
-    #[test]
-    fn faults_strike_what_they_are_meant_for() {
-        let mut rng = StdRng::seed_from_u64(1);
-        let mut plan = Plan::default();
-        plan.add(Fault::error(400, "Bad Request: x").on("getChatMember").in_chat(ChatId(-1)).about(UserId(7)).next(1));
-        assert!(plan.strike("sendMessage", Some(ChatId(-1)), Some(UserId(7)), &mut rng).is_none());
-        assert!(plan.strike("getchatmember", Some(ChatId(-2)), Some(UserId(7)), &mut rng).is_none());
-        assert!(plan.strike("getchatmember", Some(ChatId(-1)), Some(UserId(7)), &mut rng).is_some());
-        assert!(plan.strike("getchatmember", Some(ChatId(-1)), Some(UserId(7)), &mut rng).is_none(), "only once");
-    }
-
-    #[test]
-    fn a_seed_repeats_a_run() {
-        let run = |seed| {
-            let mut rng = StdRng::seed_from_u64(seed);
-            let mut plan = Plan::default();
-            plan.add(Fault::new(Harm::Empty500).with_probability(0.5));
-            (0..64).map(|_| plan.strike("getMe", None, None, &mut rng).is_some()).collect::<Vec<_>>()
-        };
-        assert_eq!(run(5), run(5));
-        assert_ne!(run(5), run(6));
-    }
+fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,18 +2,20 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rand::rngs::StdRng;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::SimConfig;
-use crate::faults::Plan;
-use crate::floods::Floods;
+use crate::faults::chance::Chance;
+use crate::faults::plan::Plan;
+use crate::floods::windows::Floods;
 use crate::ids::UserId;
 use crate::ledger::Log;
 use crate::methods::updates::Poll;
+use crate::methods::webhook::Setting;
+use crate::route::Tokens;
 use crate::schema::Schema;
 use crate::state::State;
 
@@ -23,9 +25,12 @@ pub(crate) struct Hub {
     pub(crate) schema: Schema,
     state: Mutex<State>,
     log: Mutex<Log>,
-    faults: Mutex<(Plan, StdRng)>,
+    faults: Mutex<(Plan, Chance)>,
     floods: Mutex<Floods>,
     pub(crate) poll: Mutex<Poll>,
+    /// The setWebhook that is looking at its URL now.
+    pub(crate) setting: Mutex<Setting>,
+    pub(crate) tokens: Mutex<Tokens>,
     /// Moves whenever anything in the world or the ledger may have changed.
     pub(crate) changed: watch::Sender<u64>,
     pub(crate) tasks: TaskTracker,
@@ -39,7 +44,6 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Hub {
     pub(crate) fn new(config: SimConfig, bot: UserId) -> Self {
-        use rand::SeedableRng;
         let clock = Clock::new();
         let schema = Schema::new(config.check_schema);
         let mut state = State::new(clock.clone(), config.clone(), bot);
@@ -47,9 +51,11 @@ impl Hub {
         Self {
             state: Mutex::new(state),
             log: Mutex::new(Log::new(config.ledger_capacity)),
-            faults: Mutex::new((Plan::default(), StdRng::seed_from_u64(config.seed))),
+            faults: Mutex::new((Plan::default(), Chance::new(config.seed))),
             floods: Mutex::new(Floods::new(config.floods.clone())),
             poll: Mutex::new(Poll::default()),
+            setting: Mutex::new(Setting::default()),
+            tokens: Mutex::new(Tokens::default()),
             changed: watch::Sender::new(0),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -75,9 +81,9 @@ impl Hub {
         act(&mut lock(&self.log))
     }
 
-    pub(crate) fn faults<T>(&self, act: impl FnOnce(&mut Plan, &mut StdRng) -> T) -> T {
-        let (plan, rng) = &mut *lock(&self.faults);
-        act(plan, rng)
+    pub(crate) fn faults<T>(&self, act: impl FnOnce(&mut Plan, &mut Chance) -> T) -> T {
+        let (plan, chance) = &mut *lock(&self.faults);
+        act(plan, chance)
     }
 
     pub(crate) fn floods<T>(&self, act: impl FnOnce(&mut Floods) -> T) -> T {

@@ -20,6 +20,9 @@ pub struct Call {
     /// When it came, in the world's milliseconds since 1970.
     pub at_ms: i64,
     pub took_ms: i64,
+    /// When Telegram's core took it, for a call that succeeded and had to ask it: what lies between was waited inside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_ms: Option<i64>,
     /// As Telegram spells it (`sendMessage`), or as sent if there is no such method.
     pub method: String,
     pub args: Map<String, Value>,
@@ -32,6 +35,9 @@ pub struct Call {
     /// The fault that was applied, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+    /// It came as the answer to a webhook delivery: the bot was told no result.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub in_webhook_reply: bool,
 }
 
 impl Call {
@@ -82,6 +88,9 @@ impl fmt::Display for Call {
         }
         if let Some(fault) = &self.fault {
             write!(f, " [{fault}]")?;
+        }
+        if self.in_webhook_reply {
+            f.write_str(" [in a webhook reply]")?;
         }
         write!(f, " ({} ms)", self.took_ms)
     }

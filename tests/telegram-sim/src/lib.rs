@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod delivery_faults;
 pub mod faults;
 pub mod floods;
 pub mod ids;
@@ -17,9 +18,13 @@ mod args;
 mod connection;
 mod control;
 mod delivery;
+mod handling;
+mod handshake;
 mod hub;
 mod methods;
 mod playground;
 mod reply;
+mod request;
+mod route;
 mod server;
 mod state;

@@ -1,9 +1,12 @@
-//! Which method a request names, and the one table from names to what they do.
+//! The methods there are, and the one table from their names to what they do.
 
 use crate::args::Args;
-use crate::floods::Cost;
+use crate::floods::waiting::Core;
+use crate::floods::{Cost, chains};
 use crate::hub::Hub;
-use crate::reply::{ApiError, MethodResult};
+use crate::ids::{ChatId, UserId};
+use crate::reply::{Answer, ApiError, MethodResult};
+use crate::state::State;
 
 mod access;
 mod callbacks;
@@ -17,8 +20,9 @@ mod messages;
 mod moderation;
 mod permissions;
 mod sending;
+mod steps;
 pub(crate) mod updates;
-mod webhook;
+pub(crate) mod webhook;
 
 macro_rules! methods {
     ($($variant:ident => $name:literal,)*) => {
@@ -38,6 +42,7 @@ methods! {
     SetWebhook => "setWebhook",
     DeleteWebhook => "deleteWebhook",
     GetWebhookInfo => "getWebhookInfo",
+    LogOut => "logOut",
     GetChat => "getChat",
     GetChatMember => "getChatMember",
     GetChatAdministrators => "getChatAdministrators",
@@ -73,60 +78,48 @@ impl Name {
     }
 }
 
-/// The lower-cased method of a path, once its token is the bot's.
-pub(crate) fn route(path: &str, token: &str) -> Result<String, ApiError> {
-    let not_found = || ApiError::new(404, "Not Found");
-    let rest = path.strip_prefix("/bot").ok_or_else(not_found)?;
-    let (given, method) = rest.split_once('/').ok_or_else(not_found)?;
-    // Tokens come percent-encoded from some clients.
-    let given = given.replace("%3A", ":").replace("%3a", ":");
-    check_token(&given, token)?;
-    let method = method.strip_prefix("test/").unwrap_or(method);
-    Ok(method.trim_end_matches('/').to_lowercase())
+/// The chat that a call names, and whom it is about: the member, the presser, or the one written to in private.
+pub(crate) fn subject(state: &State, args: &Args) -> (Option<ChatId>, Option<UserId>) {
+    let some = |number: i64| Some(number).filter(|number| *number != 0);
+    let name = args.text("chat_id");
+    let chat = if name.starts_with('@') { state.chat_named(name) } else { some(args.number("chat_id")).map(ChatId) };
+    let presser = || state.callbacks.presser(args.number("callback_query_id"));
+    let in_private = || chat.filter(|chat| chat.0 > 0).map(|chat| UserId(chat.0));
+    (chat, some(args.number("user_id")).map(UserId).or_else(presser).or_else(in_private))
 }
 
-fn check_token(given: &str, token: &str) -> Result<(), ApiError> {
-    if given.starts_with('0') || given.len() > 80 || !given.contains(':') {
-        return Err(ApiError::new(401, "Unauthorized: invalid token specified"));
+/// Runs a method by this way to Telegram's core: its requests first, with their waits, and then its effect.
+pub(crate) async fn call(core: &Core<'_>, name: Name, args: &Args) -> MethodResult {
+    let hub = core.hub;
+    if hub.read(|state| state.logged_out) {
+        return Err(ApiError::new(400, "Logged out"));
     }
-    let is_number = given.split(':').next().is_some_and(|id| id.parse::<i64>().is_ok());
-    if !is_number {
-        return Err(ApiError::new(421, "Misdirected Request: unallowed token specified"));
+    let _under_way = core.enter().await?;
+    let mut taken_ms = None;
+    for cost in hub.read(|state| steps::of(state, name, args)) {
+        taken_ms = Some(core.request(cost).await?);
     }
-    if given != token {
-        return Err(ApiError::new(401, "Unauthorized"));
-    }
-    Ok(())
-}
-
-/// Runs a method. Only the two that wait are async inside.
-pub(crate) async fn call(hub: &Hub, name: Name, args: &Args) -> MethodResult {
-    let cost = match name {
-        Name::SendMessage | Name::EditMessageText | Name::EditMessageReplyMarkup => {
-            hub.read(|state| access::chat_id(state, args.text("chat_id"))).ok().map(Cost::Send)
-        }
-        Name::GetChatMember => Some(Cost::Read),
-        Name::SetWebhook if args.has("url") => Some(Cost::Webhook),
-        _ => None,
-    };
-    if let Some(cost) = cost {
-        hub.floods(|floods| floods.admit(hub.clock.now_ms(), cost)).map_err(ApiError::flood)?;
-    }
-    match name {
+    let outcome = match name {
         Name::GetUpdates => updates::get_updates(hub, args).await,
-        Name::SetWebhook => webhook::set(hub, args).await,
+        Name::SetWebhook => {
+            if !args.text("url").trim().is_empty() {
+                hub.floods(|floods| floods.admit_webhook(hub.clock.now_ms())).map_err(ApiError::flood)?;
+            }
+            webhook::set(hub, args).await
+        }
         Name::DeleteWebhook => webhook::delete(hub, args),
+        Name::LogOut => hub.change(webhook::log_out),
         Name::GetWebhookInfo => hub.change(webhook::info),
         Name::GetMe => hub.read(chats::get_me),
         Name::GetChat => hub.change(|state| chats::get_chat(state, args)),
-        Name::GetChatMember => hub.read(|state| members::get_member(state, args)),
+        Name::GetChatMember => hub.change(|state| members::get_member(state, args)),
         Name::GetChatAdministrators => hub.read(|state| members::get_administrators(state, args)),
         Name::GetChatMemberCount => hub.read(|state| members::get_count(state, args)),
-        Name::RestrictChatMember => hub.change(|state| moderation::restrict(state, args)),
-        Name::PromoteChatMember => hub.change(|state| moderation::promote(state, args)),
-        Name::BanChatMember => hub.change(|state| moderation::ban(state, args)),
-        Name::UnbanChatMember => hub.change(|state| moderation::unban(state, args)),
-        Name::SendMessage => hub.change(|state| sending::send_message(state, args)),
+        Name::RestrictChatMember => judged(hub, |state| moderation::restriction(state, args)),
+        Name::PromoteChatMember => judged(hub, |state| moderation::promotion(state, args)),
+        Name::BanChatMember => judged(hub, |state| moderation::banning(state, args)),
+        Name::UnbanChatMember => judged(hub, |state| moderation::unbanning(state, args)),
+        Name::SendMessage => send(core, args, &mut taken_ms).await,
         Name::SendChatAction => hub.read(|state| sending::send_action(state, args)),
         Name::EditMessageText => hub.change(|state| messages::edit_text(state, args)),
         Name::EditMessageReplyMarkup => hub.change(|state| messages::edit_reply_markup(state, args)),
@@ -141,30 +134,23 @@ pub(crate) async fn call(hub: &Hub, name: Name, args: &Args) -> MethodResult {
         Name::SetMyCommands => hub.change(|state| commands::set(state, args)),
         Name::GetMyCommands => hub.read(|state| commands::get(state, args)),
         Name::DeleteMyCommands => hub.change(|state| commands::delete(state, args)),
-    }
+    };
+    outcome.map(|answer| Answer { taken_ms, ..answer })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Judges and does in one go, so that nothing comes between.
+fn judged(hub: &Hub, judge: impl FnOnce(&State) -> Result<moderation::Verdict, ApiError>) -> MethodResult {
+    hub.change(|state| {
+        let judged = judge(state);
+        moderation::carry_out(state, judged)
+    })
+}
 
-    #[test]
-    fn paths_and_tokens_are_checked_as_telegram_does() {
-        const TOKEN: &str = "123456:TEST-token-for-the-simulator-only";
-        let cases = [
-            (format!("/bot{TOKEN}/GetMe"), Ok("getme".to_owned())),
-            (format!("/bot{TOKEN}/test/getMe"), Ok("getme".to_owned())),
-            (format!("/bot{TOKEN}/"), Ok(String::new())),
-            (format!("/bot{TOKEN}"), Err((404, "Not Found"))),
-            ("/elsewhere".to_owned(), Err((404, "Not Found"))),
-            ("/bot123456:TEST-token-of-somebody-else/getMe".to_owned(), Err((401, "Unauthorized"))),
-            ("/bot0123:abc/getMe".to_owned(), Err((401, "Unauthorized: invalid token specified"))),
-            ("/botabc/getMe".to_owned(), Err((401, "Unauthorized: invalid token specified"))),
-            ("/botabc:def/getMe".to_owned(), Err((421, "Misdirected Request: unallowed token specified"))),
-        ];
-        for (path, expected) in cases {
-            let routed = route(&path, TOKEN).map_err(|error| (error.code, error.description));
-            assert_eq!(routed, expected.map_err(|(code, text)| (code, text.to_owned())), "{path}");
-        }
-    }
+/// A message waits for the earlier ones of its chat, and holds the later ones until it is there.
+async fn send(core: &Core<'_>, args: &Args, taken_ms: &mut Option<i64>) -> MethodResult {
+    let hub = core.hub;
+    let chat = hub.read(|state| sending::message(state, args))?.0;
+    let turn = chains::turn(hub, chat).await?;
+    *taken_ms = Some(core.request(Cost::Send(chat)).await.inspect_err(|refused| turn.fail(refused.0))?);
+    hub.change(|state| sending::send_message(state, args))
 }

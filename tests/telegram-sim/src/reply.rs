@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 pub(crate) struct Answer {
     pub(crate) result: Box<RawValue>,
     pub(crate) description: Option<&'static str>,
+    /// When Telegram's core took the call, if it had to be asked. Not sent.
+    pub(crate) taken_ms: Option<i64>,
 }
 
 impl Answer {
@@ -22,7 +24,7 @@ impl Answer {
     pub(crate) fn value(value: &impl Serialize) -> Self {
         // Serializing our own values cannot fail: they have string keys and finite numbers only.
         let result = to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned());
-        Self { result, description: None }
+        Self { result, description: None, taken_ms: None }
     }
 
     pub(crate) fn described(description: &'static str) -> Self {

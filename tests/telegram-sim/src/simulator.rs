@@ -10,8 +10,10 @@ use tokio::net::TcpListener;
 use crate::clock::Clock;
 use crate::config::SimConfig;
 use crate::connection::{CuttableListener, Scissors};
+use crate::delivery_faults::DeliveryFaults;
 use crate::faults::Fault;
 use crate::floods::FloodLimits;
+use crate::handshake::SlowListener;
 use crate::hub::Hub;
 use crate::ids::{ChatId, UserId};
 use crate::ledger::Calls;
@@ -50,7 +52,7 @@ pub struct Simulator {
 }
 
 /// Replies under way when it stops get this long.
-const LAST_REPLIES: Duration = Duration::from_secs(1);
+pub(crate) const LAST_REPLIES: Duration = Duration::from_secs(1);
 
 impl Simulator {
     /// Starts listening; the Bot API is there when this returns.
@@ -68,9 +70,9 @@ impl Simulator {
         let hub = Arc::new(Hub::new(config, bot));
         let service = server::router(hub.clone()).into_make_service_with_connect_info::<Scissors>();
         let stop = hub.stop.clone();
+        let listener = SlowListener { inner: CuttableListener(listener), hub: hub.clone() };
         hub.tasks.spawn(async move {
-            let serving =
-                axum::serve(CuttableListener(listener), service).with_graceful_shutdown(stop.clone().cancelled_owned());
+            let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
             let cut_off = async {
                 stop.cancelled().await;
                 tokio::time::sleep(LAST_REPLIES).await;
@@ -151,6 +153,12 @@ impl Simulator {
         self.hub.log(|log| log.last_number())
     }
 
+    /// How many calls have come and have no reply yet.
+    #[must_use]
+    pub fn calls_under_way(&self) -> usize {
+        self.hub.floods(|floods| floods.active)
+    }
+
     /// Forgets the calls so far.
     pub fn clear_calls(&self) {
         self.hub.log(crate::ledger::Log::clear);
@@ -179,6 +187,16 @@ impl Simulator {
 
     pub fn end_faults(&self) {
         self.hub.faults(|plan, _| plan.clear());
+    }
+
+    /// Replaces what goes wrong with updates on their way to the bot.
+    pub fn set_delivery_faults(&self, faults: DeliveryFaults) {
+        self.hub.change(|state| state.updates.dice.faults = faults);
+    }
+
+    #[must_use]
+    pub fn delivery_faults(&self) -> DeliveryFaults {
+        self.hub.read(|state| state.updates.dice.faults)
     }
 
     /// Replaces the flood limits; what was counted is forgotten.

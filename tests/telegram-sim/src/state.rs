@@ -11,6 +11,7 @@ use crate::config::SimConfig;
 use crate::ids::{ChatId, UserId};
 use crate::state::callbacks::Callbacks;
 use crate::state::chat::{Chat, ChatKind};
+use crate::state::member_cache::Cache;
 use crate::state::updates::Updates;
 use crate::state::user::User;
 
@@ -19,6 +20,7 @@ pub(crate) mod chat;
 pub(crate) mod entities;
 pub(crate) mod joining;
 pub(crate) mod member;
+pub(crate) mod member_cache;
 pub(crate) mod membership;
 pub(crate) mod message;
 pub(crate) mod posting;
@@ -38,7 +40,10 @@ pub(crate) struct State {
     usernames: HashMap<String, ChatId>,
     pub(crate) updates: Updates,
     pub(crate) webhook: webhook::Webhook,
+    /// The bot has called logOut: no method answers any more.
+    pub(crate) logged_out: bool,
     pub(crate) callbacks: Callbacks,
+    pub(crate) member_cache: Cache,
     /// The bot's commands, by scope (its JSON text) and language.
     pub(crate) commands: HashMap<(String, String), Value>,
     pub(crate) rng: StdRng,
@@ -58,9 +63,11 @@ impl State {
             users: HashMap::new(),
             chats: HashMap::new(),
             usernames: HashMap::new(),
-            updates: Updates::new(&mut rng),
+            updates: Updates::new(&mut rng, config.seed),
             webhook: webhook::Webhook::default(),
+            logged_out: false,
             callbacks: Callbacks::default(),
+            member_cache: Cache::new(config.seed),
             commands: HashMap::new(),
             rng,
             next_user: 10_000_001,

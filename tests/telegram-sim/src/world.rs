@@ -172,6 +172,43 @@ impl World {
         })
     }
 
+    /// Closes a topic, for all but those who manage topics, or opens it again.
+    pub fn set_topic_closed(&self, forum: ChatId, topic: MessageId, closed: bool) {
+        self.change_chat(forum, |chat| {
+            if closed {
+                chat.closed_topics.insert(topic)
+            } else {
+                chat.closed_topics.remove(&topic)
+            };
+        });
+    }
+
+    /// The owner deletes a basic group, for everybody.
+    ///
+    /// # Errors
+    ///
+    /// It is not a basic group, or is none any more.
+    pub fn delete_group(&self, group: ChatId) -> Act<()> {
+        self.act(|state| {
+            if chat_of(state, group)?.kind != ChatKind::Basic {
+                return Err(Refused::because("only a basic group can be deleted like that"));
+            }
+            if let Some(chat) = state.chats.get_mut(&group) {
+                chat.is_deleted = true;
+            }
+            Ok(())
+        })
+    }
+
+    /// Somebody deletes their account. They are gone from nowhere, but nobody can be reached by it.
+    pub fn delete_account(&self, user: UserId) {
+        self.act(|state| {
+            if let Some(user) = state.users.get_mut(&user) {
+                user.is_deleted = true;
+            }
+        });
+    }
+
     /// Makes the group the channel's discussion group: posts are copied there.
     pub fn link(&self, channel: ChatId, group: ChatId) {
         self.change_chat(channel, |chat| chat.linked_chat = Some(group));
@@ -228,6 +265,16 @@ impl World {
             unban_silently(state, chat);
             state.enter(chat, bot, owner, &Entrance::default());
             state.change_status(chat, bot, Status::Member, owner, &Entrance::default());
+        });
+    }
+
+    /// The owner makes the bot a plain member: in a group it is there still, in a channel it reads like anybody.
+    pub fn take_bot_rights(&self, chat: ChatId) {
+        self.act(|state| {
+            let (owner, bot) = (owner(state, chat), state.bot);
+            if state.bot_status(chat).is_admin() {
+                state.change_status(chat, bot, Status::Member, owner, &Entrance::default());
+            }
         });
     }
 

@@ -11,4 +11,6 @@ mod crash;
 mod crowd;
 mod drain;
 
+mod metrics;
 mod seeing;
+mod steady;

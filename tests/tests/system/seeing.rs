@@ -1,17 +1,16 @@
 //! What operators see after the story: metrics that Prometheus can read, logs of one update with one trace id, and never a secret.
 
-use std::collections::BTreeMap;
-
 use anyhow::Context as _;
 use serde_json::Value;
 use system_tests::{
     http,
-    process::Process,
     split::{Split, WEBHOOK_SECRET, stored},
     wait::PATIENCE,
     wait::wait_for,
 };
 use telegram_sim::ledger::Calls;
+
+use crate::metrics::{has, page, parsed};
 
 /// What the dashboards stand on: the metric, and labels that one of its samples has.
 const WORKER_METRICS: [(&str, &str); 10] = [
@@ -112,35 +111,4 @@ async fn an_update_has_one_trace_from_the_gateway_to_the_mute() -> anyhow::Resul
     assert_eq!((&muted["chat.id"], &muted["user.id"]), (&place.group.0.into(), &ann.0.into()), "{muted}");
     assert!(muted["update.id"].is_i64(), "{muted}");
     Ok(())
-}
-
-async fn page(process: &Process, path: &str) -> anyhow::Result<String> {
-    Ok(http::client().get(process.admin(path)).send().await?.error_for_status()?.text().await?)
-}
-
-type Samples = BTreeMap<String, f64>;
-
-fn has(samples: &Samples, name: &str, labels: &str) -> bool {
-    samples.keys().any(|sample| sample.split('{').next() == Some(name) && sample.contains(labels))
-}
-
-/// Reads the text format 0.0.4: every sample has a number, and a type and a help text that came before it.
-fn parsed(page: &str) -> anyhow::Result<Samples> {
-    let (mut types, mut helps, mut samples) = (BTreeMap::new(), BTreeMap::new(), Samples::new());
-    for line in page.lines() {
-        if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
-            anyhow::ensure!(types.insert(name, kind).is_none(), "{name} has two types");
-        } else if let Some((name, text)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')) {
-            anyhow::ensure!(!text.is_empty() && helps.insert(name, text).is_none(), "{name} has no help, or two");
-        } else {
-            let (sample, value) = line.rsplit_once(' ').with_context(|| format!("no sample: {line:?}"))?;
-            let name = sample.split('{').next().unwrap_or_default();
-            let histogram = ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part));
-            let family = histogram.filter(|family| types.get(family) == Some(&"histogram")).unwrap_or(name);
-            anyhow::ensure!(types.contains_key(family) && helps.contains_key(family), "{line:?} belongs to nothing");
-            let value = value.parse().with_context(|| format!("no number: {line:?}"))?;
-            anyhow::ensure!(samples.insert(sample.to_owned(), value).is_none(), "{sample} comes twice");
-        }
-    }
-    Ok(samples)
 }

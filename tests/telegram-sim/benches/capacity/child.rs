@@ -4,8 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::process::{ChildStdin, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
+use crate::cpu;
 use crate::world::{Case, Seeded};
 
 pub(crate) struct Child {
@@ -13,9 +14,6 @@ pub(crate) struct Child {
     /// It ends when this does. `None` only while it is being dropped.
     stdin: Option<ChildStdin>,
 }
-
-/// Linux counts processor time for programs in hundredths of a second, whatever its own clock.
-const TICK: Duration = Duration::from_millis(10);
 
 impl Child {
     /// Starts it and waits until its world is made.
@@ -38,26 +36,15 @@ impl Child {
 
     /// The memory it holds.
     pub(crate) fn rss_kib(&self) -> anyhow::Result<u64> {
-        let status = self.proc("status")?;
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("its memory")?;
         Ok(line.trim().trim_end_matches("kB").trim().parse()?)
     }
 
     /// The processor time it has had.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = self.proc("stat")?;
-        // The name is in brackets and may hold anything; user and system time are the 12th and 13th field after it.
-        let (_, fields) = stat.rsplit_once(')').context("its name")?;
-        let fields: Vec<&str> = fields.split_whitespace().collect();
-        let [user, system] = fields.get(11..13).unwrap_or_default() else {
-            bail!("its processor time");
-        };
-        Ok(TICK * (user.parse::<u32>()? + system.parse::<u32>()?))
-    }
-
-    fn proc(&self, file: &str) -> anyhow::Result<String> {
-        let path = format!("/proc/{}/{file}", self.process.id());
-        std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))
+        cpu::of_process(&self.process.id().to_string())
     }
 }
 

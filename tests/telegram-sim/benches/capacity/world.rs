@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use telegram_sim::config::SimConfig;
+use telegram_sim::floods::FloodLimits;
 use telegram_sim::ids::{ChatId, MessageId, UserId};
 use telegram_sim::rights::AdminRights;
 use telegram_sim::simulator::Simulator;
@@ -44,6 +45,7 @@ pub(crate) async fn serve(case: Case) -> anyhow::Result<()> {
     };
     let simulator = Simulator::start(SimConfig {
         check_schema,
+        floods: FloodLimits::off(),
         // All presses are made before the first is answered.
         callback_window: Duration::from_secs(3600),
         ..SimConfig::default()

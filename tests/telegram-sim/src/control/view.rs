@@ -139,11 +139,17 @@ fn people(state: &World) -> (Vec<Named>, usize) {
     (ids.into_iter().take(MOST_PEOPLE).map(|id| named(state, id)).collect(), more)
 }
 
-/// Groups and channels in the order in which they were made, a basic group's supergroup instead of it.
+/// Groups and channels in the order in which they were made, a basic group's supergroup instead of it. If there are
+/// too many, those come first where the one who looks is in.
 fn chats(state: &World, me: Option<UserId>) -> (Vec<Entry>, usize) {
+    let now = state.now();
     let mut ids: Vec<ChatId> = state.chats.iter().filter(|(_, chat)| is_listed(chat)).map(|(id, _)| *id).collect();
-    ids.sort_by_key(|id| std::cmp::Reverse(*id));
     let more = ids.len().saturating_sub(MOST_CHATS);
+    let is_in = |id: &ChatId| {
+        let chat = state.chats.get(id);
+        chat.zip(me).is_some_and(|(chat, me)| chat.status(me, now).is_present())
+    };
+    ids.sort_by_key(|id| (more > 0 && !is_in(id), std::cmp::Reverse(*id)));
     let listed = ids.into_iter().take(MOST_CHATS).filter_map(|id| Some(entry(state, id, state.chats.get(&id)?, me)));
     (listed.collect(), more)
 }
@@ -166,7 +172,7 @@ fn entry(state: &World, id: ChatId, chat: &Chat, me: Option<UserId>) -> Entry {
         mine: me.map_or("left", |me| chat.status(me, now).name()),
         last: chat.messages.last_key_value().filter(|_| visible).map(|(number, message)| {
             let seen = crate::world::seeing::seen(state, id, *number, message);
-            Last { from: seen.from, text: messages::gist(message), date: message.date }
+            Last { from: seen.from, text: messages::gist(state, message), date: message.date }
         }),
     }
 }

@@ -85,9 +85,7 @@ pub(super) fn approve(state: &mut State, args: &Args) -> MethodResult {
 
 pub(super) fn decline(state: &mut State, args: &Args) -> MethodResult {
     let (chat_id, user, _) = request(state, args)?;
-    if let Some(chat) = state.chats.get_mut(&chat_id) {
-        chat.join_requests.remove(&user);
-    }
+    state.close_request(chat_id, user);
     Ok(Answer::yes())
 }
 
@@ -99,6 +97,9 @@ fn request(state: &State, args: &Args) -> Result<(ChatId, UserId, Option<String>
     let chat = access::entry(state, chat_id)?;
     if chat.status(user, state.now()).is_present() {
         return Err(ApiError::bad_request("USER_ALREADY_PARTICIPANT"));
+    }
+    if state.users.get(&user).is_some_and(|user| user.is_deleted) {
+        return Err(ApiError::forbidden("user is deactivated"));
     }
     match chat.join_requests.get(&user) {
         Some(request) => Ok((chat_id, user, request.link.clone())),

@@ -54,19 +54,29 @@ fn button(value: &Value) -> Result<Value, ApiError> {
         }
         shown.insert("callback_data".into(), data.into());
     } else {
-        let other = ["switch_inline_query", "switch_inline_query_current_chat", "web_app", "login_url", "copy_text"];
-        match other.into_iter().find_map(|name| fields.get_key_value(name)) {
-            Some((name, value)) => shown.insert(name.clone(), value.clone()),
-            None => {
-                return Err(parse_error("Text buttons are unallowed in the inline keyboard"));
-            }
-        };
+        let (name, value) =
+            other_action(fields).ok_or_else(|| parse_error("Text buttons are unallowed in the inline keyboard"))?;
+        shown.insert(name.into(), value);
     }
     if label.trim().is_empty() {
         return Err(ApiError::bad_request("inline keyboard button text must be non-empty"));
     }
     shown.insert("text".into(), label.into());
     Ok(Value::Object(shown))
+}
+
+/// What a button does that is neither a link nor a press, as it is shown.
+fn other_action(fields: &Map<String, Value>) -> Option<(&'static str, Value)> {
+    let inline = ["switch_inline_query", "switch_inline_query_current_chat"];
+    // An inline query may be empty: the person is to complete it.
+    let query = inline.into_iter().find_map(|name| Some((name, fields.get(name)?.as_str()?.into())));
+    query.or_else(|| {
+        let opening = [("web_app", "url"), ("login_url", "url"), ("copy_text", "text")];
+        opening.into_iter().find_map(|(name, inner)| {
+            let value = text_field(fields.get(name)?.as_object()?, inner)?;
+            Some((name, json!({ inner: value })))
+        })
+    })
 }
 
 /// A text field that says something.
@@ -98,6 +108,12 @@ mod tests {
             (json!({ "text": "a", "callback_data": "x" }), None),
             (json!({ "text": "a", "url": "https://t.me/newspaper" }), None),
             (json!({ "text": "a", "url": "tg://user?id=1" }), None),
+            (json!({ "text": "a", "switch_inline_query": "" }), None),
+            (json!({ "text": "a", "copy_text": { "text": "x", "more": null } }), None),
+            (
+                json!({ "text": "a", "copy_text": "x" }),
+                Some("can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard"),
+            ),
             (json!({ "text": "a", "callback_data": long }), Some("BUTTON_DATA_INVALID")),
             (
                 json!({ "text": "a", "url": "http://localhost/x" }),
@@ -110,7 +126,7 @@ mod tests {
             (json!({ "text": " ", "callback_data": "x" }), Some("inline keyboard button text must be non-empty")),
         ] {
             let markup = json!({ "reply_markup": { "inline_keyboard": [[button], []] } }).to_string();
-            let read = read(&Args::merge(None, "application/json", markup.as_bytes()));
+            let read = read(&Args::from_json(markup.as_bytes()));
             match error {
                 None => {
                     let rows =

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::args::Args;
-use crate::ids::UserId;
+use crate::ids::{ChatId, UserId};
 use crate::methods::access::{self, Access};
 use crate::reply::{Answer, ApiError, MethodResult};
 use crate::state::State;
@@ -13,24 +13,34 @@ use crate::state::member::Status;
 /// Telegram shows at most this many administrators.
 const MOST_ADMINISTRATORS: usize = 100;
 
-pub(super) fn get_member(state: &State, args: &Args) -> MethodResult {
+/// Whom a getChatMember is about, if the bot may ask.
+pub(super) fn asked(state: &State, args: &Args) -> Result<(ChatId, UserId), ApiError> {
     let chat_id = access::chat(state, args, Access::Read)?;
     let user = access::user_id(args)?;
     if chat_id.0 > 0 {
         let is_party = user == state.bot || user.0 == chat_id.0;
-        if !is_party {
-            return Err(ApiError::bad_request("member not found"));
-        }
+        return if is_party { Ok((chat_id, user)) } else { Err(ApiError::bad_request("member not found")) };
+    }
+    readable_members(state, access::entry(state, chat_id)?, user)?;
+    known(state, user)?;
+    Ok((chat_id, user))
+}
+
+pub(super) fn get_member(state: &mut State, args: &Args) -> MethodResult {
+    let (chat_id, user) = asked(state, args)?;
+    if chat_id.0 > 0 {
         let private = Chat::new(ChatKind::Private, "");
         return Ok(Answer::value(&state.member_json(&private, user, &Status::Member)));
     }
-    let chat = access::entry(state, chat_id)?;
-    readable_members(state, chat, user)?;
-    if !state.has_met(user) {
-        return Err(ApiError::bad_request("member not found"));
-    }
-    let status = chat.status(user, state.now());
-    Ok(Answer::value(&state.member_json(chat, user, &status)))
+    let status = state.status_as_served(chat_id, user);
+    state.remember_member(chat_id, user);
+    Ok(Answer::value(&state.member_json(access::entry(state, chat_id)?, user, &status)))
+}
+
+/// The ids of people whom the bot never met, or who deleted their account, are of no use to it.
+pub(super) fn known(state: &State, user: UserId) -> Result<(), ApiError> {
+    let deleted = state.users.get(&user).is_some_and(|user| user.is_deleted);
+    if deleted || !state.has_met(user) { Err(ApiError::bad_request("member not found")) } else { Ok(()) }
 }
 
 /// Whether the bot may look a member up: in a channel only as administrator, and so where members are hidden.

@@ -69,7 +69,7 @@ mod tests {
 
     fn reading(json: &str) -> Result<Permissions, String> {
         let body = serde_json::json!({ "permissions": json }).to_string();
-        read(&Args::merge(None, "application/json", body.as_bytes())).map_err(|error| error.description)
+        read(&Args::from_json(body.as_bytes())).map_err(|error| error.description)
     }
 
     #[test]

@@ -18,22 +18,32 @@ const MOST_CHARACTERS: usize = 4096;
 const MOST_BYTES: usize = 32_768;
 
 pub(super) fn send_message(state: &mut State, args: &Args) -> MethodResult {
+    let (chat_id, message) = message(state, args)?;
+    if chat_id.0 > 0 {
+        state.private_chat(UserId(chat_id.0));
+    }
+    let id = state.post(chat_id, message);
+    answer_with(state, chat_id, id)
+}
+
+/// What is to be sent and where, or why not: all that is checked before the message goes to Telegram's core.
+pub(super) fn message(state: &State, args: &Args) -> Result<(ChatId, Message), ApiError> {
     let content = text_content(state, args)?;
     let keyboard = keyboard::read(args)?;
     let chat_id = access::chat(state, args, Access::Write)?;
     may_write(state, chat_id)?;
-    let chat_id = if chat_id.0 > 0 { state.private_chat(UserId(chat_id.0)) } else { chat_id };
-    let chat = access::entry(state, chat_id)?;
+    // A private chat is there once something has been said in it.
+    let chat = state.chats.get(&chat_id);
     let reply_to = reply_target(chat, args)?;
-    let thread = thread(chat, args, reply_to)?;
-    let sender = if chat.is_channel() { Sender::Post { author: state.bot } } else { Sender::User(state.bot) };
+    let thread = thread(state, chat, args, reply_to)?;
+    let is_post = chat.is_some_and(Chat::is_channel);
+    let sender = if is_post { Sender::Post { author: state.bot } } else { Sender::User(state.bot) };
     let mut message = Message::new(sender, state.now(), content);
     message.keyboard = keyboard;
     message.reply_to = reply_to;
     message.thread = thread;
     message.is_topic_message = thread.is_some();
-    let id = state.post(chat_id, message);
-    answer_with(state, chat_id, id)
+    Ok((chat_id, message))
 }
 
 /// The message as the method's result.
@@ -74,7 +84,7 @@ fn formatted(state: &State, given: &str, args: &Args) -> Result<(String, Vec<Val
         }
         _ => return Err(ApiError::bad_request("unsupported parse_mode")),
     };
-    let known = listed.into_iter().filter_map(|entity| known_entity(state, entity)).collect();
+    let known = listed.iter().filter_map(|entity| state.shown_entity(entity)).collect();
     Ok(with_found(text.trim_end().to_owned(), known))
 }
 
@@ -92,20 +102,6 @@ fn with_found(text: String, mut given: Vec<Value>) -> (String, Vec<Value>) {
     }
     given.sort_by_key(span);
     (text, given)
-}
-
-/// An entity as it is shown; a mention of somebody the bot never met is dropped, as Telegram does.
-fn known_entity(state: &State, mut entity: Value) -> Option<Value> {
-    entity["offset"].as_u64()?;
-    entity["length"].as_u64().filter(|length| *length > 0)?;
-    if entity["type"].as_str()? == "text_mention" {
-        let user = UserId(entity["user"]["id"].as_i64()?);
-        if !state.has_met(user) {
-            return None;
-        }
-        entity["user"] = state.user_json(user);
-    }
-    Some(entity)
 }
 
 /// Whether the bot may write there, once the chat is accessible.
@@ -140,7 +136,7 @@ fn may_write_to(state: &State, id: UserId) -> Result<(), ApiError> {
     }
 }
 
-fn reply_target(chat: &Chat, args: &Args) -> Result<Option<MessageId>, ApiError> {
+fn reply_target(chat: Option<&Chat>, args: &Args) -> Result<Option<MessageId>, ApiError> {
     let parameters = args.json("reply_parameters");
     let (id, optional) = match &parameters {
         Some(object) => {
@@ -153,7 +149,7 @@ fn reply_target(chat: &Chat, args: &Args) -> Result<Option<MessageId>, ApiError>
         return Ok(None);
     }
     let id = MessageId(id);
-    match chat.messages.contains_key(&id) {
+    match chat.is_some_and(|chat| chat.messages.contains_key(&id)) {
         true => Ok(Some(id)),
         false if optional => Ok(None),
         false => Err(ApiError::bad_request("message to be replied not found")),
@@ -161,14 +157,28 @@ fn reply_target(chat: &Chat, args: &Args) -> Result<Option<MessageId>, ApiError>
 }
 
 /// The topic a message goes to. General has none: naming it (1) is an error.
-fn thread(chat: &Chat, args: &Args, reply_to: Option<MessageId>) -> Result<Option<MessageId>, ApiError> {
+fn thread(
+    state: &State,
+    chat: Option<&Chat>,
+    args: &Args,
+    reply_to: Option<MessageId>,
+) -> Result<Option<MessageId>, ApiError> {
     let asked = MessageId(args.number("message_thread_id"));
-    if asked.0 > 0 {
-        let exists = chat.is_forum && chat.topics.contains_key(&asked);
-        return if exists { Ok(Some(asked)) } else { Err(ApiError::bad_request("message thread not found")) };
+    if asked.0 > 0 && !chat.is_some_and(|chat| chat.is_forum && chat.topics.contains_key(&asked)) {
+        return Err(ApiError::bad_request("message thread not found"));
     }
-    let original = reply_to.and_then(|id| chat.messages.get(&id)).filter(|message| message.is_topic_message);
-    Ok(original.and_then(|message| message.thread))
+    let replied = || {
+        let original = reply_to.and_then(|id| chat?.messages.get(&id)).filter(|message| message.is_topic_message);
+        original.and_then(|message| message.thread)
+    };
+    let thread = Some(asked).filter(|asked| asked.0 > 0).or_else(replied);
+    if let (Some(chat), Some(topic)) = (chat, thread)
+        && chat.closed_topics.contains(&topic)
+        && !chat.rights(state.bot, state.now()).has(AdminRights::MANAGE_TOPICS)
+    {
+        return Err(ApiError::bad_request("TOPIC_CLOSED"));
+    }
+    Ok(thread)
 }
 
 pub(super) fn send_action(state: &State, args: &Args) -> MethodResult {

@@ -25,6 +25,9 @@ const MOST_BYTES: usize = 4 << 20;
 /// A second conflict within this time is answered this much later.
 const CONFLICT_MS: i64 = 3000;
 
+/// What comes this soon after the first update goes with it.
+const BATCHING: Duration = Duration::from_millis(2);
+
 const OTHER_POLL: &str = "terminated by other getUpdates request; make sure that only one bot instance is running";
 
 impl Poll {
@@ -74,8 +77,11 @@ pub(super) async fn get_updates(hub: &Hub, args: &Args) -> MethodResult {
             () = hub.clock.sleep_until(deadline) => return Ok(Answer::value(&[(); 0])),
             () = hub.stop.cancelled() => return Err(ApiError::flood(5)),
         }
-        let has_some = hub.read(|state| state.updates.len() > 0);
-        if has_some && let Some(answer) = hub.change(|state| take(state, offset, limit)) {
+        if hub.read(|state| state.updates.len() == 0) {
+            continue;
+        }
+        tokio::time::sleep(BATCHING).await;
+        if let Some(answer) = hub.change(|state| take(state, offset, limit)) {
             return Ok(answer);
         }
     }
@@ -139,5 +145,5 @@ fn take(state: &mut State, offset: i64, limit: usize) -> Option<Answer> {
             delivered: false,
         });
     }
-    Some(Answer { result, description: None })
+    Some(Answer { result, description: None, taken_ms: None })
 }

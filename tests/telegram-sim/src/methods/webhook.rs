@@ -1,9 +1,10 @@
-//! setWebhook, deleteWebhook and getWebhookInfo.
+//! setWebhook, deleteWebhook, getWebhookInfo, and logOut.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::json;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use url::{Host, Url};
 
 use crate::args::Args;
@@ -13,9 +14,14 @@ use crate::state::State;
 use crate::state::webhook::Target;
 
 const LONGEST_SECRET: usize = 256;
+const LARGEST_CERTIFICATE: usize = 3 << 20;
 const DEFAULT_CONNECTIONS: i64 = 40;
 const MOST_CONNECTIONS_STRICT: i64 = 100;
 const MOST_CONNECTIONS_LOCAL: i64 = 100_000;
+
+/// Ends the setWebhook that is looking at its URL, when another comes.
+#[derive(Debug, Default)]
+pub(crate) struct Setting(Option<oneshot::Sender<()>>);
 
 fn bad_webhook(text: impl std::fmt::Display) -> ApiError {
     ApiError::bad_request(format!("bad webhook: {text}"))
@@ -28,16 +34,22 @@ pub(super) async fn set(hub: &Hub, args: &Args) -> MethodResult {
     let strict = hub.config.strict_webhooks;
     let url = checked_url(args.text("url").trim(), strict)?;
     let secret = checked_secret(args.text("secret_token"))?;
-    let ip = resolve(&url, args.text("ip_address"), strict).await?;
-    let most = if strict { MOST_CONNECTIONS_STRICT } else { MOST_CONNECTIONS_LOCAL };
-    let connections = args.number_within("max_connections", DEFAULT_CONNECTIONS, 1, most);
+    let certificate = checked_certificate(args)?;
+    let (displace, displaced) = oneshot::channel();
+    // Nothing is ever sent: an earlier call is told by its sender being dropped.
+    lock(&hub.setting).0 = Some(displace);
+    lock(&hub.poll).terminate("terminated by setWebhook request");
+    let ip = tokio::select! {
+        ip = resolve(&url, args.text("ip_address"), strict) => ip?,
+        _ = displaced => return Err(ApiError::conflict("terminated by other setWebhook")),
+    };
     let target = Target {
         url: url.to_string(),
         secret,
-        max_connections: usize::try_from(connections).unwrap_or(1),
+        max_connections: max_connections(args, strict),
         ip_address: ip.to_string(),
+        certificate,
     };
-    lock(&hub.poll).terminate("terminated by setWebhook request");
     Ok(hub.change(|state| {
         state.updates.set_allowed(args.json("allowed_updates").as_ref());
         if args.flag("drop_pending_updates") {
@@ -49,6 +61,20 @@ pub(super) async fn set(hub: &Hub, args: &Args) -> MethodResult {
         state.webhook.replace(target);
         Answer::described("Webhook was set")
     }))
+}
+
+fn max_connections(args: &Args, strict: bool) -> usize {
+    let most = if strict { MOST_CONNECTIONS_STRICT } else { MOST_CONNECTIONS_LOCAL };
+    usize::try_from(args.number_within("max_connections", DEFAULT_CONNECTIONS, 1, most)).unwrap_or(1)
+}
+
+fn checked_certificate(args: &Args) -> Result<Option<Vec<u8>>, ApiError> {
+    match args.file("certificate") {
+        Some(file) if file.size > LARGEST_CERTIFICATE => {
+            Err(ApiError::bad_request(format!("certificate size is too big ({} bytes)", file.size)))
+        }
+        file => Ok(file.map(|file| file.start.clone())),
+    }
 }
 
 fn checked_url(given: &str, strict: bool) -> Result<Url, ApiError> {
@@ -123,6 +149,7 @@ fn is_reserved(ip: Ipv4Addr) -> bool {
 }
 
 pub(super) fn delete(hub: &Hub, args: &Args) -> MethodResult {
+    lock(&hub.setting).0 = None;
     Ok(hub.change(|state| {
         state.updates.set_allowed(args.json("allowed_updates").as_ref());
         if args.flag("drop_pending_updates") {
@@ -136,13 +163,20 @@ pub(super) fn delete(hub: &Hub, args: &Args) -> MethodResult {
     }))
 }
 
+/// The bot may go to another server; this one answers it no more.
+pub(super) fn log_out(state: &mut State) -> MethodResult {
+    state.logged_out = true;
+    state.webhook.replace(Target::default());
+    Ok(Answer::yes())
+}
+
 pub(super) fn info(state: &mut State) -> MethodResult {
     let now_ms = state.clock.now_ms();
     state.updates.drop_expired(now_ms);
     let webhook = &state.webhook;
     let mut info = json!({
         "url": webhook.target.url,
-        "has_custom_certificate": false,
+        "has_custom_certificate": webhook.target.certificate.is_some(),
         "pending_update_count": state.updates.len(),
     });
     if webhook.is_set() {
@@ -157,4 +191,19 @@ pub(super) fn info(state: &mut State) -> MethodResult {
         info["allowed_updates"] = names.into();
     }
     Ok(Answer::value(&info))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_100_connections_at_most_and_100_000_for_a_local_server() {
+        for (given, strict, local) in
+            [("{}", 40, 40), (r#"{"max_connections":0}"#, 1, 1), (r#"{"max_connections":5000000}"#, 100, 100_000)]
+        {
+            let args = Args::from_json(given.as_bytes());
+            assert_eq!((max_connections(&args, true), max_connections(&args, false)), (strict, local), "{given}");
+        }
+    }
 }

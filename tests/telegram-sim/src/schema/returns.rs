@@ -26,6 +26,7 @@ pub(super) fn of(method: Name) -> Option<Type> {
         Name::GetMyCommands => Array(&A_COMMAND),
         Name::SetWebhook
         | Name::DeleteWebhook
+        | Name::LogOut
         | Name::RestrictChatMember
         | Name::PromoteChatMember
         | Name::BanChatMember

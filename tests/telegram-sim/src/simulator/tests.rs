@@ -2,26 +2,43 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::methods::Name;
-use crate::reply::{Answer, ApiError};
+use crate::faults::{Fault, Harm};
+use crate::ids::ChatId;
+use crate::state::updates::{Kind, QueueId};
+
+async fn call(sim: &Simulator, method: &str) -> anyhow::Result<Value> {
+    let url = format!("{}/bot{}/{method}", sim.api_url(), sim.token());
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    Ok(serde_json::from_slice(&client.get(url).send().await?.bytes().await?)?)
+}
+
+/// Mistakes that the simulator could make: a command without its description, a message without anything.
+fn spoil(sim: &Simulator) {
+    let default_scope = (json!({ "type": "default" }).to_string(), String::new());
+    sim.hub.change(|state| {
+        state.commands.insert(default_scope, json!([{ "command": "help" }]));
+        state.updates.push(Kind::Message, QueueId::Chat(ChatId(-1)), 0, i64::MAX, &json!({ "date": null }));
+    });
+}
 
 #[tokio::test]
 async fn dropping_a_simulator_that_sent_something_wrong_panics() -> anyhow::Result<()> {
     let sim = Simulator::start(SimConfig::default()).await?;
+    spoil(&sim);
     for _ in 0..3 {
-        sim.hub.schema.check_update(&json!({ "update_id": 5 }));
+        assert_eq!(call(&sim, "getMyCommands").await?["ok"], true, "it is sent all the same");
     }
-    let wrong = Answer::value(&json!({ "status": "left", "user": null }));
-    assert!(sim.hub.schema.checked(Name::GetChatMember, Ok(wrong)).is_ok(), "it is sent all the same");
-    let wrong = ApiError::flood(5).with_parameters(json!({ "retry_after": "5" }));
-    assert!(sim.hub.schema.checked(Name::GetMe, Err(wrong)).is_err());
     let found: Vec<String> = sim.violations().iter().map(ToString::to_string).collect();
-    assert_eq!(found.len(), 3, "each mistake once: {found:#?}");
-    assert_eq!(found[1], r#"getChatMember: result.user has to be a User: {"status":"left","user":null}"#);
-    assert!(found[2].starts_with("getMe: parameters.retry_after has to be an integer"), "{}", found[2]);
+    let expected = [
+        "update: update.message.date has to be an integer: {\"date\":null}",
+        "update: update.message.message_id has to be an integer, for every Message has it: {\"date\":null}",
+        "update: update.message.chat has to be a Chat, for every Message has it: {\"date\":null}",
+        "getMyCommands: result[0].description has to be a string, for every BotCommand has it: {\"command\":\"help\"}",
+    ];
+    assert_eq!(found, expected, "each mistake once");
     let panicked = catch_unwind(AssertUnwindSafe(|| drop(sim))).expect_err("the drop panics");
     let text = panicked.downcast_ref::<String>().expect("it says why");
     assert!(found.iter().all(|line| text.contains(line)), "{text}");
@@ -31,11 +48,23 @@ async fn dropping_a_simulator_that_sent_something_wrong_panics() -> anyhow::Resu
 #[tokio::test]
 async fn violations_that_were_handed_over_or_not_looked_for_let_it_end() -> anyhow::Result<()> {
     let sim = Simulator::start(SimConfig::default()).await?;
-    sim.hub.schema.check_update(&json!({ "update_id": 5 }));
-    assert_eq!(sim.take_violations().len(), 1);
+    spoil(&sim);
+    assert_eq!(sim.take_violations().len(), 3);
     drop(sim);
     let sim = Simulator::start(SimConfig { check_schema: false, ..SimConfig::default() }).await?;
-    sim.hub.schema.check_update(&json!({ "update_id": 5 }));
+    spoil(&sim);
+    call(&sim, "getMyCommands").await?;
+    assert_eq!(sim.violations(), []);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_fault_spoils_on_purpose_is_no_violation() -> anyhow::Result<()> {
+    let sim = Simulator::start(SimConfig::default()).await?;
+    sim.fault(Fault::new(Harm::Patch { remove: vec!["id".into()], set: serde_json::Map::new() }).on("getMe"));
+    assert_eq!(call(&sim, "getMe").await?["result"].get("id"), None);
+    sim.end_faults();
+    assert!(call(&sim, "getMe").await?["result"]["id"].is_i64());
     assert_eq!(sim.violations(), []);
     Ok(())
 }

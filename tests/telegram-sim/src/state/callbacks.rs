@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use crate::ids::UserId;
+
 /// What the presser's client is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallbackAnswer {
@@ -16,6 +18,7 @@ pub struct CallbackAnswer {
 }
 
 struct Press {
+    by: UserId,
     pressed_ms: i64,
     /// Gone once answered.
     answer: Option<oneshot::Sender<CallbackAnswer>>,
@@ -32,13 +35,18 @@ const SWEEP_ABOVE: usize = 10_000;
 
 impl Callbacks {
     /// Remembers a press; the answer comes through the receiver.
-    pub(crate) fn press(&mut self, id: i64, now_ms: i64) -> oneshot::Receiver<CallbackAnswer> {
+    pub(crate) fn press(&mut self, id: i64, by: UserId, now_ms: i64) -> oneshot::Receiver<CallbackAnswer> {
         if self.open.len() > SWEEP_ABOVE {
             self.open.retain(|_, press| press.pressed_ms + FORGET_MS > now_ms);
         }
         let (answer, answered) = oneshot::channel();
-        self.open.insert(id, Press { pressed_ms: now_ms, answer: Some(answer) });
+        self.open.insert(id, Press { by, pressed_ms: now_ms, answer: Some(answer) });
         answered
+    }
+
+    /// Who made the press.
+    pub(crate) fn presser(&self, id: i64) -> Option<UserId> {
+        self.open.get(&id).map(|press| press.by)
     }
 
     /// Answers a press; false when it is unknown, too old, or answered already and that is refused.
@@ -74,8 +82,8 @@ mod tests {
     #[test]
     fn a_press_is_answered_once_and_in_time() {
         let mut callbacks = Callbacks::default();
-        let mut first = callbacks.press(1, 0);
-        let _second = callbacks.press(2, 0);
+        let mut first = callbacks.press(1, UserId(7), 0);
+        let _second = callbacks.press(2, UserId(7), 0);
         let answer = |text: &str| CallbackAnswer { text: text.into(), ..CallbackAnswer::default() };
         assert!(callbacks.answer(1, answer("yes"), 15_000, 15_000, true));
         assert_eq!(first.try_recv().map(|answer| answer.text), Ok("yes".into()));

@@ -1,6 +1,6 @@
 //! A chat with its members, messages, links and requests.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::ids::{ChatId, MessageId, UserId};
 use crate::rights::{AdminRights, Permissions};
@@ -58,6 +58,8 @@ pub(crate) struct Chat {
     pub(crate) is_forum: bool,
     /// Topics by the id of the message that made them.
     pub(crate) topics: BTreeMap<MessageId, String>,
+    /// Those in which only who manages topics may write.
+    pub(crate) closed_topics: BTreeSet<MessageId>,
     pub(crate) linked_chat: Option<ChatId>,
     pub(crate) join_by_request: bool,
     pub(crate) has_hidden_members: bool,
@@ -94,6 +96,7 @@ impl Chat {
             username: None,
             is_forum: false,
             topics: BTreeMap::new(),
+            closed_topics: BTreeSet::new(),
             linked_chat: None,
             join_by_request: false,
             has_hidden_members: false,

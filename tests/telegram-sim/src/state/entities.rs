@@ -1,6 +1,9 @@
-//! What Telegram finds in plain text by itself: commands, mentions and links.
+//! What stands out in a text: what Telegram finds by itself, and what the sender marked.
 
 use serde_json::{Value, json};
+
+use crate::ids::UserId;
+use crate::state::State;
 
 /// The length of a text as entities count it.
 pub(crate) fn utf16_len(text: &str) -> usize {
@@ -48,9 +51,92 @@ fn classify(word: &str) -> Option<(&'static str, usize)> {
     is_link.then(|| ("url", word.trim_end_matches(['.', ',', '!', '?', ')']).len()))
 }
 
+impl State {
+    /// An entity that came with a text, as it is shown: with the fields of its type and no others. `None` for what
+    /// is not kept: a type that there is not, nothing marked, a mention of somebody the bot never met.
+    pub(crate) fn shown_entity(&self, given: &Value) -> Option<Value> {
+        let kind = given["type"].as_str()?;
+        let offset = given["offset"].as_u64()?;
+        let length = given["length"].as_u64().filter(|length| *length > 0)?;
+        let mut shown = json!({ "type": kind, "offset": offset, "length": length });
+        let text = |name: &str| given[name].as_str().map(Value::from);
+        match kind {
+            "mention"
+            | "hashtag"
+            | "cashtag"
+            | "bot_command"
+            | "url"
+            | "email"
+            | "phone_number"
+            | "bold"
+            | "italic"
+            | "underline"
+            | "strikethrough"
+            | "spoiler"
+            | "blockquote"
+            | "expandable_blockquote"
+            | "code" => {}
+            "pre" => {
+                if let Some(language) = text("language") {
+                    shown["language"] = language;
+                }
+            }
+            "text_link" => shown["url"] = text("url")?,
+            "custom_emoji" => shown["custom_emoji_id"] = text("custom_emoji_id")?,
+            "date_time" => {
+                shown["unix_time"] = given["unix_time"].as_i64()?.into();
+                if let Some(format) = text("date_time_format") {
+                    shown["date_time_format"] = format;
+                }
+            }
+            "text_mention" => {
+                let user = given["user"]["id"].as_i64().map(UserId).filter(|user| self.has_met(*user))?;
+                shown["user"] = self.user_json(user);
+            }
+            _ => return None,
+        }
+        Some(shown)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use crate::config::SimConfig;
+
+    #[test]
+    fn a_given_entity_has_the_fields_of_its_type_only() {
+        let bot = UserId(1);
+        let state = State::new(Clock::new(), SimConfig::default(), bot);
+        let at = |rest: Value| {
+            let mut entity = json!({ "offset": 0, "length": 3 });
+            for (name, value) in rest.as_object().expect("entities are objects") {
+                entity[name] = value.clone();
+            }
+            entity
+        };
+        let of_bot = json!({ "id": 1, "is_bot": true, "first_name": "Gatekeeper", "username": "gatekeeper_test_bot" });
+        for (given, shown) in [
+            (json!({ "type": "bold", "url": "https://example.org", "x": null }), Some(json!({ "type": "bold" }))),
+            (json!({ "type": "pre", "language": "rust" }), Some(json!({ "type": "pre", "language": "rust" }))),
+            (json!({ "type": "pre", "language": 5 }), Some(json!({ "type": "pre" }))),
+            (json!({ "type": "text_link" }), None),
+            (
+                json!({ "type": "text_mention", "user": { "id": bot } }),
+                Some(json!({ "type": "text_mention", "user": of_bot })),
+            ),
+            (json!({ "type": "text_mention", "user": { "id": 7 } }), None),
+            (json!({ "type": "date_time", "unix_time": 9 }), Some(json!({ "type": "date_time", "unix_time": 9 }))),
+            (json!({ "type": "date_time", "unix_time": "9" }), None),
+            (json!({ "type": "sparkles" }), None),
+            (json!({ "type": "bold", "length": 0 }), None),
+            (json!({ "type": "bold", "offset": 0.5 }), None),
+        ] {
+            assert_eq!(state.shown_entity(&at(given.clone())), shown.map(at), "{given}");
+        }
+        assert_eq!(state.shown_entity(&json!("bold")), None);
+    }
 
     #[test]
     fn commands_mentions_and_links_are_found() {

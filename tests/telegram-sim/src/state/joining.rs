@@ -20,13 +20,12 @@ impl State {
         let Some(status) = self.status(chat_id, user).joined() else {
             return false;
         };
-        if let Some(chat) = self.chats.get_mut(&chat_id) {
-            chat.join_requests.remove(&user);
-            if let Some(url) = &entrance.link
-                && let Some(link) = chat.links.iter_mut().find(|link| link.url == *url)
-            {
-                link.joined += 1;
-            }
+        self.close_request(chat_id, user);
+        if let Some(chat) = self.chats.get_mut(&chat_id)
+            && let Some(url) = &entrance.link
+            && let Some(link) = chat.links.iter_mut().find(|link| link.url == *url)
+        {
+            link.joined += 1;
         }
         if self.change_status(chat_id, user, status, actor, entrance) {
             let from = if entrance.via_join_request { user } else { actor };
@@ -49,6 +48,16 @@ impl State {
         if loud {
             let message = Message::new(Sender::User(from), self.now(), content);
             self.post(chat_id, message);
+        }
+    }
+
+    /// The request is handled: the bot may not write first any more.
+    pub(crate) fn close_request(&mut self, chat_id: ChatId, user: UserId) {
+        let request = self.chats.get_mut(&chat_id).and_then(|chat| chat.join_requests.remove(&user));
+        if request.is_some()
+            && let Some(user) = self.users.get_mut(&user)
+        {
+            user.may_be_written_until = 0;
         }
     }
 

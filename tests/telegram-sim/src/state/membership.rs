@@ -61,15 +61,25 @@ impl State {
         }
         if user == self.bot {
             self.bot_changed(chat_id, &old, &new);
-        } else if self.status(chat_id, self.bot).is_present() {
-            self.meet(user);
+        } else {
+            if self.bot_status(chat_id).is_present() {
+                self.meet(user);
+            }
+            if self.loses_push(chat_id, user, actor) {
+                // The push is what the cache and the update are both made of.
+                return true;
+            }
+            self.push_member(chat_id, user, &new);
         }
         self.tell_membership(chat_id, user, &old, &new, actor, entrance);
         true
     }
 
-    /// The bot came: it meets everybody there, and sees messages from here on.
+    /// The bot came: it meets everybody there, and sees messages from here on. Or it is no administrator any more.
     fn bot_changed(&mut self, chat_id: ChatId, old: &Status, new: &Status) {
+        if !new.is_admin() {
+            self.forget_members(chat_id);
+        }
         let Some(chat) = self.chats.get_mut(&chat_id) else {
             return;
         };

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use rand::Rng;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
+use crate::delivery_faults::Dice;
 use crate::ids::{ChatId, UserId};
 use crate::schema::Schema;
 
@@ -78,10 +80,13 @@ pub(crate) struct Update {
     pub(crate) body: Bytes,
 }
 
-/// At most this many updates wait; when full the new one is dropped.
+/// At most this many updates wait, of this size together; when full the new one is dropped.
 const CAPACITY: usize = 100_000;
+const CAPACITY_BYTES: usize = 128 << 20;
 /// A larger update is never created.
 const MAX_UPDATE_BYTES: usize = 512 * 1024;
+/// After so long without an update the ids begin anew, anywhere.
+const IDS_LIVE_MS: i64 = 7 * 86_400_000;
 /// How far back the time of an update's creation and delivery are remembered.
 const DELIVERIES_KEPT: usize = 200_000;
 
@@ -101,7 +106,13 @@ pub struct Delivery {
 
 pub(crate) struct Updates {
     queue: BTreeMap<i64, Update>,
+    bytes: usize,
     next_id: i64,
+    last_ms: i64,
+    rng: StdRng,
+    /// What goes wrong on the way to the bot.
+    pub(crate) dice: Dice,
+    chat_members: u64,
     /// `None` is the default set.
     allowed: Option<Vec<Kind>>,
     pub(crate) deliveries: VecDeque<Delivery>,
@@ -110,10 +121,16 @@ pub(crate) struct Updates {
 }
 
 impl Updates {
-    pub(crate) fn new(rng: &mut impl Rng) -> Self {
+    pub(crate) fn new(rng: &mut impl Rng, seed: u64) -> Self {
         Self {
             queue: BTreeMap::new(),
-            next_id: rng.random_range(2_000_002..(1 << 30)),
+            bytes: 0,
+            next_id: random_id(rng),
+            last_ms: i64::MAX,
+            // Not the draws of the world: they have begun with the first id.
+            rng: StdRng::seed_from_u64(!seed),
+            dice: Dice::new(seed),
+            chat_members: 0,
             allowed: None,
             deliveries: VecDeque::new(),
             schema: Schema::default(),
@@ -148,35 +165,57 @@ impl Updates {
         self.allowed.as_ref().map(|kinds| kinds.iter().map(|kind| kind.name()).collect())
     }
 
-    /// Queues an update, unless its kind is not allowed now, or there is no room.
+    /// Queues an update, unless its kind is not allowed now, it is too old already, or there is no room.
     pub(crate) fn push(&mut self, kind: Kind, queue: QueueId, now_ms: i64, expires_ms: i64, object: &Value) -> bool {
-        if !self.allows(kind) {
+        if !self.allows(kind) || expires_ms <= now_ms || self.is_lost(kind) {
             return false;
         }
         self.drop_expired_head(now_ms);
         if self.queue.len() >= CAPACITY {
             return false;
         }
+        if now_ms.saturating_sub(self.last_ms) > IDS_LIVE_MS {
+            self.clear();
+            self.next_id = random_id(&mut self.rng);
+        }
         let update = json!({ "update_id": self.next_id, kind.name(): object });
         self.schema.check_update(&update);
         let body = update.to_string();
-        if body.len() > MAX_UPDATE_BYTES {
+        if body.len() > MAX_UPDATE_BYTES || self.bytes + body.len() > CAPACITY_BYTES {
             return false;
         }
+        self.bytes += body.len();
         self.queue.insert(self.next_id, Update { queue, expires_ms, body: body.into() });
         self.next_id += 1;
+        self.last_ms = now_ms;
         true
+    }
+
+    /// Whether a fault takes the update before it is made.
+    fn is_lost(&mut self, kind: Kind) -> bool {
+        if kind != Kind::ChatMember {
+            return false;
+        }
+        self.chat_members += 1;
+        self.dice.loses(self.chat_members)
     }
 
     /// Expired updates anywhere would be skipped at delivery; those at the head also make room.
     fn drop_expired_head(&mut self, now_ms: i64) {
         while self.queue.first_key_value().is_some_and(|(_, update)| update.expires_ms <= now_ms) {
-            self.queue.pop_first();
+            self.drop_first();
+        }
+    }
+
+    fn drop_first(&mut self) {
+        if let Some((_, update)) = self.queue.pop_first() {
+            self.bytes -= update.body.len();
         }
     }
 
     pub(crate) fn drop_expired(&mut self, now_ms: i64) {
         self.queue.retain(|_, update| update.expires_ms > now_ms);
+        self.bytes = self.queue.values().map(|update| update.body.len()).sum();
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -185,6 +224,7 @@ impl Updates {
 
     pub(crate) fn clear(&mut self) {
         self.queue.clear();
+        self.bytes = 0;
     }
 
     pub(crate) fn get(&self, id: i64) -> Option<&Update> {
@@ -192,7 +232,14 @@ impl Updates {
     }
 
     pub(crate) fn remove(&mut self, id: i64) {
-        self.queue.remove(&id);
+        if let Some(update) = self.queue.remove(&id) {
+            self.bytes -= update.body.len();
+        }
+    }
+
+    /// The id of the next update that will be made.
+    pub(crate) fn next_id(&self) -> i64 {
+        self.next_id
     }
 
     /// The updates from this id on, oldest first.
@@ -207,7 +254,7 @@ impl Updates {
         if offset < 0 {
             let keep = usize::try_from(offset.unsigned_abs()).unwrap_or(usize::MAX);
             while self.queue.len() > keep {
-                self.queue.pop_first();
+                self.drop_first();
             }
             return self.queue.first_key_value().map_or(tail, |(id, _)| *id);
         }
@@ -216,7 +263,8 @@ impl Updates {
             return head;
         }
         let kept = self.queue.split_off(&offset);
-        for update_id in std::mem::replace(&mut self.queue, kept).into_keys() {
+        for (update_id, update) in std::mem::replace(&mut self.queue, kept) {
+            self.bytes -= update.body.len();
             self.record(Delivery {
                 update_id,
                 at_ms: now_ms,
@@ -236,16 +284,18 @@ impl Updates {
     }
 }
 
+fn random_id(rng: &mut impl Rng) -> i64 {
+    rng.random_range(2_000_002..(1 << 30))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::SeedableRng;
-    use rand::rngs::StdRng;
 
     const QUEUE: QueueId = QueueId::Chat(ChatId(-1));
 
     fn with(count: usize) -> (Updates, i64) {
-        let mut updates = Updates::new(&mut StdRng::seed_from_u64(1));
+        let mut updates = Updates::new(&mut StdRng::seed_from_u64(1), 1);
         let first = updates.next_id;
         for _ in 0..count {
             assert!(updates.push(Kind::Message, QUEUE, 0, 1000, &json!({})));
@@ -298,5 +348,55 @@ mod tests {
         assert!(!updates.push(Kind::Message, QUEUE, 999, 2000, &json!({})));
         assert!(updates.push(Kind::Message, QUEUE, 1000, 2000, &json!({})));
         assert_eq!(updates.len(), 1);
+    }
+
+    #[test]
+    fn a_queue_is_full_at_128_mib_too_and_takes_none_above_512_kib() {
+        let (mut updates, first) = with(3);
+        let counted = |updates: &Updates| updates.queue.values().map(|update| update.body.len()).sum::<usize>();
+        assert_eq!(updates.bytes, counted(&updates));
+        let one = updates.bytes / 3;
+        // As if large ones lay before these.
+        let large = CAPACITY_BYTES - updates.bytes;
+        updates.bytes += large;
+        assert!(!updates.push(Kind::Message, QUEUE, 0, 1000, &json!({})));
+        updates.remove(first);
+        assert!(updates.push(Kind::Message, QUEUE, 0, 1000, &json!({})), "there is room again");
+        assert!(!updates.push(Kind::Message, QUEUE, 0, 1000, &json!({})));
+        updates.confirm(first + 2, 0);
+        updates.confirm(-1, 0);
+        assert_eq!((updates.bytes, counted(&updates)), (large + one, one));
+        updates.drop_expired(0);
+        assert_eq!(updates.bytes, one);
+        let too_large = json!({ "text": "x".repeat(MAX_UPDATE_BYTES) });
+        assert!(!updates.push(Kind::Message, QUEUE, 0, 1000, &too_large));
+    }
+
+    #[test]
+    fn what_is_too_old_already_is_never_created() {
+        let (mut updates, _) = with(0);
+        assert!(!updates.push(Kind::Message, QUEUE, 1000, 1000, &json!({})));
+    }
+
+    #[test]
+    fn after_a_week_without_updates_the_ids_begin_anew() {
+        let week_ms = 7 * 86_400_000;
+        let (mut updates, first) = with(1);
+        assert!(updates.push(Kind::Message, QUEUE, week_ms, week_ms + 1000, &json!({})));
+        assert_eq!(updates.next_id, first + 2, "just a week is not more than one");
+        assert!(updates.push(Kind::Message, QUEUE, 2 * week_ms + 1, 3 * week_ms, &json!({})));
+        let (id, _) = updates.from(0).next().unwrap_or_else(|| unreachable!("it was just pushed"));
+        assert!((2_000_002..1 << 30).contains(&id) && !(first..first + 10).contains(&id), "{id} after {first}");
+    }
+
+    #[test]
+    fn a_share_of_chat_member_updates_is_lost_without_a_gap_in_the_ids() {
+        let (mut updates, first) = with(0);
+        updates.set_allowed(Some(&json!(["chat_member", "message"])));
+        updates.dice.faults.lose_chat_member = 0.5;
+        let made = (0..200).filter(|_| updates.push(Kind::ChatMember, QUEUE, 0, 1000, &json!({}))).count();
+        assert!((60..140).contains(&made), "{made} of 200");
+        assert!(updates.push(Kind::Message, QUEUE, 0, 1000, &json!({})), "other kinds are not");
+        assert!(updates.from(0).map(|(id, _)| id).eq(first..updates.next_id));
     }
 }

@@ -7,6 +7,8 @@ pub(crate) struct Target {
     pub(crate) secret: String,
     pub(crate) max_connections: usize,
     pub(crate) ip_address: String,
+    /// The webhook's own, in PEM, if one was given.
+    pub(crate) certificate: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Debug, Default)]

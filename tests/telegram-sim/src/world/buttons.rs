@@ -91,7 +91,7 @@ fn press(state: &mut State, user: UserId, chat_id: ChatId, message: MessageId, d
     state.meet(user);
     let id: i64 = state.rng.random_range(1_i64 << 40..i64::MAX);
     let now_ms = state.clock.now_ms();
-    let answer = state.callbacks.press(id, now_ms);
+    let answer = state.callbacks.press(id, user, now_ms);
     let found = state.chats.get(&chat_id).and_then(|chat| chat.messages.get(&message));
     let shown = match found {
         Some(found) => state.message_json(chat_id, message, found),

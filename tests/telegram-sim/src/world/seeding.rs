@@ -4,6 +4,7 @@ use crate::ids::{ChatId, UserId};
 use crate::rights::AdminRights;
 use crate::state::chat::ChatKind;
 use crate::state::member::Status;
+use crate::state::message::{Content, Message, Sender};
 use crate::state::user::User;
 use crate::world::World;
 
@@ -40,6 +41,8 @@ impl World {
                 for person in &people {
                     chat.set_status(*person, Status::Member, now);
                 }
+                // Message 1, as every group has it.
+                chat.append(Message::new(Sender::User(owner), now, Content::GroupCreated));
             }
             SeededGroup { group, owner, members: people }
         })

@@ -257,6 +257,13 @@ fn placed(state: &State, chat: ChatId, mut message: Message, how: Saying) -> Act
         if !place.topics.contains_key(&topic) {
             return Err(Refused::because("there is no such topic"));
         }
+        let may_manage = || {
+            let by = message.sender.person();
+            by.is_some_and(|user| place.rights(user, state.now()).has(AdminRights::MANAGE_TOPICS))
+        };
+        if place.closed_topics.contains(&topic) && !may_manage() {
+            return Err(Refused::because("the topic is closed"));
+        }
         message.thread = Some(topic);
         message.is_topic_message = true;
     }

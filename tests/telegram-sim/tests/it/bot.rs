@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use telegram_sim::config::SimConfig;
+use telegram_sim::floods::FloodLimits;
 use telegram_sim::simulator::Simulator;
 
 /// Long enough for a slow machine; a wait that succeeds takes milliseconds.
@@ -50,8 +51,13 @@ impl Reply {
     }
 }
 
+/// A simulator without limits on calls. Those are rule 6's matter: other tests would only be slowed down by them.
+pub(crate) fn roomy() -> SimConfig {
+    SimConfig { floods: FloodLimits::off(), ..SimConfig::default() }
+}
+
 pub(crate) async fn start() -> anyhow::Result<(Arc<Simulator>, Bot)> {
-    start_with(SimConfig::default()).await
+    start_with(roomy()).await
 }
 
 pub(crate) async fn start_with(config: SimConfig) -> anyhow::Result<(Arc<Simulator>, Bot)> {

@@ -8,7 +8,7 @@ use telegram_sim::rights::AdminRights;
 use telegram_sim::simulator::Simulator;
 use telegram_sim::world::World;
 
-use crate::bot::{Bot, start_with};
+use crate::bot::{Bot, roomy, start_with};
 
 pub(crate) struct Place {
     pub(crate) sim: Arc<Simulator>,
@@ -21,7 +21,7 @@ pub(crate) struct Place {
 }
 
 pub(crate) async fn place() -> anyhow::Result<Place> {
-    place_with(SimConfig::default(), AdminRights::MODERATOR).await
+    place_with(roomy(), AdminRights::MODERATOR).await
 }
 
 /// The updates of setting it up are read and confirmed.

@@ -77,9 +77,10 @@ pub(super) fn in_chat(state: &State, chat: &Chat, me: Option<UserId>) -> May {
     let way_in = match (&status, chat.join_by_request, asked) {
         (Status::Banned { .. }, ..) => None,
         (status, ..) if status.is_present() => None,
-        (_, true, true) => Some("asked"),
+        // By a link one can have to ask where others just join.
+        (_, _, true) => Some("asked"),
         (_, true, false) => Some("ask"),
-        (_, false, _) => Some("join"),
+        (_, false, false) => Some("join"),
     };
     let write = writing(state, chat, me);
     May {

@@ -59,18 +59,16 @@ pub(super) fn last(state: &State, id: ChatId, chat: &Chat, me: Option<UserId>, m
 }
 
 /// One line of what a message says.
-pub(super) fn gist(message: &Message) -> String {
+pub(super) fn gist(state: &State, message: &Message) -> String {
     const LONGEST: usize = 80;
     let words: String = message.content.words().chars().take(LONGEST).collect();
     match &message.content {
         Content::Text { .. } => words,
         Content::Photo { .. } if words.is_empty() => "Photo".to_owned(),
         Content::Photo { .. } => format!("Photo, {words}"),
-        Content::NewMembers(_) => "joined".to_owned(),
-        Content::LeftMember(_) => "left".to_owned(),
-        Content::MigratedTo(_) | Content::MigratedFrom(_) => "became a supergroup".to_owned(),
-        Content::TopicCreated(name) => format!("new topic: {name}"),
-        Content::GroupCreated => "created the group".to_owned(),
+        _ => service(state, message)
+            .map(|service| format!("{} {}", service.did, service.whom.join(", ")).trim_end().to_owned())
+            .unwrap_or_default(),
     }
 }
 
@@ -94,7 +92,7 @@ fn bubble(state: &State, chat_id: ChatId, chat: &Chat, id: MessageId, message: &
         reply: original.map(|(original, message)| Reply {
             id: original,
             from: seen(state, chat_id, original, message).from,
-            text: gist(message),
+            text: gist(state, message),
         }),
         deleted_by: None,
         can_edit: own && !message.content.is_service() && message.origin.is_none(),

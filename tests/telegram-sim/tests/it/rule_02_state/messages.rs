@@ -1,14 +1,10 @@
 //! Sending, editing and deleting.
 
-use std::time::Duration;
-
 use serde_json::json;
-use telegram_sim::config::SimConfig;
-use telegram_sim::floods::FloodLimits;
 use telegram_sim::rights::AdminRights;
 
 use crate::bot::TestResult;
-use crate::place::{Place, place, place_with};
+use crate::place::{Place, place};
 
 #[tokio::test]
 async fn what_cannot_be_sent_and_why() -> TestResult {
@@ -73,8 +69,7 @@ async fn edits_name_what_is_wrong() -> TestResult {
 
 #[tokio::test]
 async fn deletes_name_what_is_wrong() -> TestResult {
-    let Place { bot, group, world, ann, sim, .. } = place().await?;
-    let message = world.say(group, ann, "hello")?;
+    let Place { bot, group, world, ann, .. } = place().await?;
     for (args, error) in [
         (json!({}), "chat identifier is not specified"),
         (json!({ "chat_id": group }), "message identifier is not specified"),
@@ -83,9 +78,6 @@ async fn deletes_name_what_is_wrong() -> TestResult {
     ] {
         assert_eq!(bot.error("deleteMessage", args).await?, format!("Bad Request: {error}"));
     }
-    sim.clock().advance(Duration::from_secs(48 * 3600));
-    let delete = json!({ "chat_id": group, "message_id": message });
-    assert_eq!(bot.error("deleteMessage", delete).await?, "Bad Request: message can't be deleted", "48 h old");
     let fresh = world.say(group, ann, "hello")?;
     bot.ok("deleteMessage", json!({ "chat_id": group, "message_id": fresh })).await?;
     world.add_bot(group, AdminRights::RESTRICT_MEMBERS);
@@ -113,23 +105,5 @@ async fn deleting_many_skips_the_missing_and_fails_for_one_undeletable() -> Test
         let args = json!({ "chat_id": group, "message_ids": ids });
         assert_eq!(bot.error("deleteMessages", args).await?, format!("Bad Request: {error}"));
     }
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_flood_is_answered_with_how_long_to_wait() -> TestResult {
-    let config = SimConfig { floods: FloodLimits::telegram(), ..SimConfig::default() };
-    let Place { bot, group, sim, .. } = place_with(config, AdminRights::MODERATOR).await?;
-    let send = json!({ "chat_id": group, "text": "x" });
-    for _ in 0..20 {
-        bot.ok("sendMessage", send.clone()).await?;
-    }
-    let reply = bot.call("sendMessage", send.clone()).await?;
-    let wait = reply.body["parameters"]["retry_after"].as_i64().unwrap_or_default();
-    assert!((55..=60).contains(&wait), "{reply:?}");
-    assert_eq!(reply.retry_after, Some(wait.to_string()), "the header says the same");
-    assert_eq!(reply.error(), format!("Too Many Requests: retry after {wait}"));
-    sim.clock().advance(Duration::from_secs(60));
-    bot.ok("sendMessage", send).await?;
     Ok(())
 }
