@@ -7,6 +7,7 @@ use system_tests::stage::{
 };
 use telegram_sim::{
     ids::MessageId,
+    rights::AdminRights,
     story::{person::Person, said::Said},
 };
 
@@ -206,7 +207,9 @@ async fn every_setting_has_values_to_choose_from(#[values(StandAlone, Split)] fo
     stage.settled(&place.corner).await?;
     post.stands()?;
 
-    // Letting people in needs a right that the bot does not have yet: it says so.
+    // Letting people in needs a right that the bot does not have any more: it says so.
+    let needed = AdminRights::DELETE_MESSAGES | AdminRights::RESTRICT_MEMBERS;
+    stage.story.world().promote(place.corner.id, olga.id, stage.sim().bot_id(), needed)?;
     press(&stage, &olga, &list, "Join requests: off", "let subscribers in").await?;
     let heard = stage.hears(&olga, &list, "let subscribers in").await?;
     assert!(heard.contains("the right to invite users"), "{heard}");
