@@ -249,6 +249,60 @@ impl Stage {
         })
     }
 
+    /// The group requires one more channel, with these `params`: all at once, as nobody in Telegram can.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn require_too(&self, group: &Place, channel: &Place, params: &str) -> anyhow::Result<()> {
+        let channels = "INSERT INTO enforced_channels (channel_id, title, username, invite_link, created_ms, updated_ms) VALUES ($1, $2, $3, $4, 0, 0)";
+        let links =
+            "INSERT INTO group_channel_links (group_id, channel_id, position, created_ms) VALUES ($1, $2, 1, 0)";
+        let title = self.story.world().chats().into_iter().find(|chat| chat.id == channel.id);
+        let title = title.context("there is no such channel")?.title;
+        let link = format!("https://t.me/+channel{}", channel.id.0.unsigned_abs());
+        match &self.running {
+            Running::StandAlone(standalone) => {
+                let mut database = standalone.database().await?;
+                let channel_row =
+                    sqlx::query(channels).bind(channel.id.0).bind(title).bind(channel.username()).bind(link);
+                channel_row.execute(&mut database).await?;
+                sqlx::query(links).bind(group.id.0).bind(channel.id.0).execute(&mut database).await?;
+                database.close().await?;
+            }
+            Running::Split(parts) => {
+                let mut database = parts.split.servers.database.connect().await?;
+                let channel_row =
+                    sqlx::query(channels).bind(channel.id.0).bind(title).bind(channel.username()).bind(link);
+                channel_row.execute(&mut database).await?;
+                sqlx::query(links).bind(group.id.0).bind(channel.id.0).execute(&mut database).await?;
+                database.close().await?;
+            }
+        }
+        self.set_params(group, params).await
+    }
+
+    /// What this gmbot will ask itself later, by the beginning of its key, it asks now: as if the time had passed.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn hurry(&self, key: &str) -> anyhow::Result<()> {
+        const SQL: &str = "UPDATE tasks SET due_ms = 0 WHERE key LIKE $1";
+        let key = format!("{key}:%");
+        match &self.running {
+            Running::StandAlone(standalone) => {
+                let mut database = standalone.database().await?;
+                sqlx::query(SQL).bind(key).execute(&mut database).await?;
+                database.close().await?;
+            }
+            Running::Split(parts) => {
+                let mut database = parts.split.servers.database.connect().await?;
+                sqlx::query(SQL).bind(key).execute(&mut database).await?;
+                database.close().await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Sets `params` of a group as nobody in Telegram can: broken values, or another program's. They hold from the next time the rules are read:
     /// at the latest after `start_again`.
     ///

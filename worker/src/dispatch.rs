@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use shared::{
     envelope::{Envelope, Kind},
-    ids::{BotId, ChatId},
+    ids::{BotId, ChatId, UserId},
     telemetry::chain,
 };
 use tracing::Instrument as _;
@@ -19,7 +19,9 @@ use crate::{
     fence::Fence,
     groups::Groups,
     handlers::{
-        HandlerError, member,
+        HandlerError, join, join_request,
+        leaving::{self, Sought},
+        member::{self, Registry},
         message::{self, Court, Posted},
         tasks::{self, Review},
     },
@@ -28,6 +30,7 @@ use crate::{
     metrics::HandlerMetrics,
     store::{Store, epochs::Epoch, error::StoreError, tasks::TaskRow},
     telegram::{Telegram, error::Error},
+    trial::Trial,
 };
 
 /// Everything handlers may be given.
@@ -110,8 +113,20 @@ impl Dispatch {
                 ("button", outcome)
             }
             Event::Member(change) => {
-                let changed = member::on_change(&self.groups, &self.membership, &self.enforcer, &self.store, change);
+                let registry = Registry { bot: self.bot, trial: self.trial(), enforcer: &self.enforcer };
+                let update = update_key(&job.envelope);
+                let changed = member::on_change(&registry, fence, change, &update);
                 ("member", changed.instrument(job.span.clone()).await)
+            }
+            Event::Joined(joined) => {
+                let (trial, update) = (self.trial(), update_key(&job.envelope));
+                let outcome = join::on_join(&trial, &self.enforcer, fence, joined, &update);
+                ("join", self.counted(job, outcome.instrument(job.span.clone()).await))
+            }
+            Event::JoinRequest(asked) => {
+                let trial = self.trial();
+                let outcome = join_request::on_request(&trial, &self.enforcer, fence, asked);
+                ("join_request", self.counted(job, outcome.instrument(job.span.clone()).await))
             }
             Event::Task(task) => {
                 let Kind::Task { id, .. } = job.envelope.kind else { return Disposition::Done };
@@ -154,6 +169,16 @@ impl Dispatch {
         }
     }
 
+    /// Counts what was decided.
+    fn counted(&self, job: &Job, outcome: Result<&'static str, HandlerError>) -> Result<(), HandlerError> {
+        outcome.map(|label| self.metrics.verified(label, &job.envelope))
+    }
+
+    fn trial(&self) -> Trial<'_> {
+        let Self { groups, membership, store, telegram, .. } = self;
+        Trial { groups, membership, store, telegram }
+    }
+
     /// A task's row goes only when the task is done: until then its shard's owner publishes it again.
     async fn task(&self, fence: &Fence, job: &Job, id: i64, task: &Task) -> Result<(), HandlerError> {
         let Some(row) = self.store.task(id).await? else { return Ok(()) };
@@ -193,6 +218,18 @@ impl Dispatch {
             Task::Judge { user, bulk } => {
                 let review = Review { groups, membership, enforcer, store, telegram };
                 return review.judge(fence, chat, *user, *bulk).await;
+            }
+            Task::Seek { channel, name, date_s, after } => {
+                // The private chat with a person has the person's id.
+                let user = UserId(chat.0);
+                let sought = Sought { user, channel: *channel, name, date_s: *date_s, after: *after };
+                leaving::seek(&self.trial(), enforcer, &sought).await?;
+            }
+            Task::Left { user, name, date_s } => {
+                leaving::on_left(&self.trial(), enforcer, fence, chat, *user, name, *date_s).await?;
+            }
+            Task::Admit { user } => {
+                return join_request::review(&self.trial(), enforcer, fence, chat, *user).await;
             }
             Task::Progress { message, total } => {
                 return tasks::progress(store, telegram, fence, chat, *message, *total).await;

@@ -1,6 +1,7 @@
 //! Decision -> calls, in this order: delete; one transaction that records mute, warning and mark; mute; warn; close the rows on
 //! Telegram's yes. Whoever comes after a crash finds in the rows how far it came.
 
+mod admit;
 mod mute;
 mod release;
 mod say;
@@ -23,6 +24,7 @@ use crate::{
         effects::{EffectMark, NewMute, NewWarning, Offence},
         mutes::{Mute, MuteState},
         tasks::NewTask,
+        warnings::WarningKind,
     },
     telegram::{Telegram, budget::Priority, error::Error},
     timers::Bell,
@@ -49,6 +51,8 @@ pub(crate) struct Offender {
     pub messages: Vec<MessageId>,
     pub topic: Option<i64>,
     pub sentence: Sentence,
+    /// What they are told; none: nothing.
+    pub notice: Option<WarningKind>,
     pub missing: Vec<Missing>,
     /// The open record of an earlier mute that somebody has lifted: closed before this one is written.
     pub lifted: Option<i64>,
@@ -142,7 +146,8 @@ impl Enforcer {
                 user: offender.user,
                 name: offender.name.clone(),
                 mute: (offender.sentence == Sentence::DeleteMuteWarn).then_some(NewMute { until_s, before: None }),
-                warning: Some(NewWarning {
+                warning: offender.notice.map(|kind| NewWarning {
+                    kind,
                     thread: offender.topic,
                     missing: offender.missing.iter().map(|missing| missing.channel).collect(),
                 }),

@@ -17,7 +17,9 @@ pub(crate) use read::Reader;
 pub(crate) enum Event {
     Message(Box<MessagePosted>),
     Press(Box<ButtonPressed>),
+    Joined(Box<Joined>),
     Member(Box<MemberChanged>),
+    JoinRequest(Box<JoinRequested>),
     Task(Task),
     /// Nothing for us to do, and why.
     Ignored(&'static str),
@@ -129,6 +131,25 @@ pub(crate) struct ButtonPressed {
     pub mentioned: Vec<UserId>,
 }
 
+/// People came into a group. Telegram tells it twice, as a change of their standing and by a service message, and sometimes only once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Joined {
+    pub chat: Chat,
+    /// Who came, not who brought them.
+    pub people: Vec<Person>,
+    pub date_s: i64,
+}
+
+/// Somebody asks to be let into a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct JoinRequested {
+    pub chat: Chat,
+    pub user: Person,
+    /// Where they may be written to, for five minutes (telegram.md 4.3).
+    pub user_chat: ChatId,
+    pub date_s: i64,
+}
+
 /// Somebody's standing in a chat changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MemberChanged {
@@ -136,8 +157,18 @@ pub(crate) struct MemberChanged {
     pub user: Person,
     pub by: UserId,
     pub date_s: i64,
+    /// None: not told.
+    pub before: Option<Before>,
     pub status: Status,
     /// End of a paid subscription, Unix seconds.
+    pub until_s: Option<i64>,
+}
+
+/// What somebody was before a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Before {
+    pub status: Status,
+    /// End of a restriction or ban, Unix seconds; none: it has no end.
     pub until_s: Option<i64>,
 }
 
@@ -151,6 +182,16 @@ pub(crate) enum Status {
     Banned,
 }
 
+impl Status {
+    /// Whether they are in the chat.
+    pub(crate) fn is_in(self) -> bool {
+        match self {
+            Self::Owner | Self::Admin | Self::Member | Self::Restricted { is_member: true } => true,
+            Self::Restricted { is_member: false } | Self::Left | Self::Banned => false,
+        }
+    }
+}
+
 /// A question one lane asks another, or a timer asks a lane. Late or twice is harmless.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "task", rename_all = "snake_case")]
@@ -162,6 +203,20 @@ pub(crate) enum Task {
         #[serde(default)]
         bulk: bool,
     },
+    /// Asked in the person's own lane: in which of the groups that require this channel is somebody who has left it?
+    Seek {
+        channel: ChannelId,
+        name: String,
+        /// When they left, Unix seconds.
+        date_s: i64,
+        /// Groups up to this one have been asked about.
+        #[serde(default)]
+        after: Option<ChatId>,
+    },
+    /// This member has left a channel: do they still meet the group's rule?
+    Left { user: UserId, name: String, date_s: i64 },
+    /// Can this person, who asks to join, be let in by now?
+    Admit { user: UserId },
     /// Sends the warnings that wait for the group's send budget.
     Warn,
     /// Takes away a warning whose time is over.
@@ -205,6 +260,10 @@ impl Task {
     pub(crate) fn key(&self) -> String {
         match self {
             Self::Judge { user, .. } => format!("judge:{user}"),
+            // Each page has its own, so that somebody who leaves again is sought from the beginning.
+            Self::Seek { channel, after, .. } => format!("seek:{channel}:{}", after.map_or(0, |group| group.0)),
+            Self::Left { user, .. } => format!("left:{user}"),
+            Self::Admit { user } => format!("admit:{user}"),
             Self::Warn => "warn".to_owned(),
             Self::Unwarn { warning } => format!("unwarn:{warning}"),
             Self::Tidy { messages } => format!("tidy:{}", list(messages)),
@@ -236,6 +295,17 @@ mod tests {
         let tidy = vec![MessageId(3), MessageId(4)];
         let cases = [
             (Task::Judge { user: UserId(7), bulk: true }, r#"{"task":"judge","user":7,"bulk":true}"#, "judge:7"),
+            (
+                Task::Seek { channel: ChannelId(-5), name: "Ann".to_owned(), date_s: 9, after: Some(ChatId(-9)) },
+                r#"{"task":"seek","channel":-5,"name":"Ann","date_s":9,"after":-9}"#,
+                "seek:-5:-9",
+            ),
+            (
+                Task::Left { user: UserId(7), name: "Ann".to_owned(), date_s: 9 },
+                r#"{"task":"left","user":7,"name":"Ann","date_s":9}"#,
+                "left:7",
+            ),
+            (Task::Admit { user: UserId(7) }, r#"{"task":"admit","user":7}"#, "admit:7"),
             (Task::Warn, r#"{"task":"warn"}"#, "warn"),
             (Task::Unwarn { warning: 9 }, r#"{"task":"unwarn","warning":9}"#, "unwarn:9"),
             (Task::Tidy { messages: tidy.clone() }, r#"{"task":"tidy","messages":[3,4]}"#, "tidy:3,4"),

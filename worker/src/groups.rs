@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use moka::future::Cache as Memory;
 use shared::ids::{ChannelId, ChatId, UserId};
 
-pub(crate) use settings::{ChannelPosts, JoinRequests, Mode, Setting, Settings, changed};
+pub(crate) use settings::{ChannelPosts, JoinRequests, Mode, OnChannelLeave, Setting, Settings, changed};
 
 use crate::{
     event::Author,

@@ -14,6 +14,7 @@ mod groups;
 mod ledger;
 mod membership;
 mod policy;
+mod trial;
 
 mod desk;
 mod enforce;

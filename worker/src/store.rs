@@ -9,6 +9,7 @@ pub mod epochs;
 pub mod error;
 pub mod groups;
 pub mod inbox;
+pub mod join_requests;
 pub mod metrics;
 pub mod migrate;
 pub mod mutes;

@@ -14,7 +14,7 @@ mod shown;
 mod template;
 mod words;
 
-use shared::ids::UserId;
+use shared::ids::{ChatId, UserId};
 
 pub(crate) use self::words::{Links, Words};
 use self::{
@@ -24,6 +24,7 @@ use self::{
 use crate::{
     groups::{Channel, Rules},
     policy::Missing,
+    store::warnings::WarningKind,
     telegram::message::{Button, Keyboard, Outgoing, Press},
 };
 
@@ -37,6 +38,9 @@ const BUTTON_LENGTH: usize = 64;
 const TITLES_LENGTH: usize = 400;
 
 const WARNING: &str = "{name}, to write in {group} please subscribe to {channels} first. Then press the button below, and you can write at once.";
+const WELCOME: &str = "{name}, welcome to {group}! To write here, please subscribe to {channels} first. Then press the button below, and you can write at once.";
+const REVOKED: &str = "{name}, your permissions in {group} are revoked because you left {channels}. Subscribe again and press the button below, and you can write at once.";
+const REQUESTED: &str = "{name}, to be let into {group} please subscribe to {channels} first. Then press the button below, and I let you in at once.";
 
 const JOIN_BUTTON: &str = "Join Channel";
 const VERIFY_BUTTON: &str = "I have joined";
@@ -47,6 +51,8 @@ pub(crate) enum PressedFor {
     Person(UserId),
     /// A warning for several people.
     Anybody,
+    /// Whoever asks in private to be let into this group.
+    Request(ChatId),
     /// A button of the Python bot: it is for whomever its message mentions.
     Mentioned,
 }
@@ -57,7 +63,10 @@ impl PressedFor {
         match data {
             "verify_membership" => Some(Self::Mentioned),
             "v1:*" => Some(Self::Anybody),
-            _ => data.strip_prefix("v1:")?.parse().ok().map(|user| Self::Person(UserId(user))),
+            _ => match data.strip_prefix("v1:request:") {
+                Some(group) => group.parse().ok().map(|group| Self::Request(ChatId(group))),
+                None => data.strip_prefix("v1:")?.parse().ok().map(|user| Self::Person(UserId(user))),
+            },
         }
     }
 
@@ -65,6 +74,7 @@ impl PressedFor {
         match self {
             Self::Person(user) => format!("v1:{user}"),
             Self::Anybody => "v1:*".to_owned(),
+            Self::Request(group) => format!("v1:request:{group}"),
             Self::Mentioned => "verify_membership".to_owned(),
         }
     }
@@ -85,7 +95,40 @@ struct Lacking<'a> {
 }
 
 /// The warning to one or several people, with a button to join for every channel that any of them misses.
-pub(crate) fn warning(rules: &Rules, people: &[Named], missing: &[Missing], topic: Option<i64>) -> Outgoing {
+pub(crate) fn warning(
+    rules: &Rules,
+    kind: WarningKind,
+    people: &[Named],
+    missing: &[Missing],
+    topic: Option<i64>,
+) -> Outgoing {
+    let text = match kind {
+        WarningKind::Join => WELCOME,
+        // Whoever is banned did not leave.
+        WarningKind::Left if missing.iter().all(|missing| !missing.banned) => REVOKED,
+        WarningKind::Offence | WarningKind::Left => WARNING,
+    };
+    let text = chosen(rules.settings.warning_text.as_deref()).unwrap_or(text);
+    let verify = match people {
+        [one] => PressedFor::Person(one.user),
+        _ => PressedFor::Anybody,
+    };
+    asking(rules, text, people, missing, verify, topic)
+}
+
+/// What somebody is told in private who asks to be let into the group.
+pub(crate) fn join_request(rules: &Rules, group: ChatId, who: &Named, missing: &[Missing]) -> Outgoing {
+    asking(rules, REQUESTED, std::slice::from_ref(who), missing, PressedFor::Request(group), None)
+}
+
+fn asking(
+    rules: &Rules,
+    text: &str,
+    people: &[Named],
+    missing: &[Missing],
+    verify: PressedFor,
+    topic: Option<i64>,
+) -> Outgoing {
     let lacking = lacking(rules, missing);
     let titles = |closed_only: bool| -> String {
         let named = lacking.iter().filter(|lacking| lacking.banned || !closed_only);
@@ -98,12 +141,7 @@ pub(crate) fn warning(rules: &Rules, people: &[Named], missing: &[Missing], topi
         _ => String::new(),
     };
     let filling = Filling { people, group: &rules.title, channels: &titles(false) };
-    let text = chosen(rules.settings.warning_text.as_deref()).unwrap_or(WARNING);
-    let whom = match people {
-        [one] => PressedFor::Person(one.user),
-        _ => PressedFor::Anybody,
-    };
-    let keyboard = keyboard(rules, &lacking, filling, whom.data());
+    let keyboard = keyboard(rules, &lacking, filling, verify.data());
     fill(text, filling, MESSAGE_LENGTH - units(&end)).outgoing(&end, keyboard, topic)
 }
 

@@ -33,6 +33,17 @@ const FULL_MS: i64 = 5_000;
 /// Rows published at a time.
 const BATCH: i64 = 500;
 
+/// When what is open (a mute, a request to join) is looked at again, by its age: the updates that would end it get lost.
+pub(crate) fn recheck_after(age: Duration) -> Duration {
+    let minutes = match age.as_secs() / 60 {
+        0 => 1,
+        1..5 => 5,
+        5..15 => 15,
+        _ => 60,
+    };
+    Duration::from_secs(minutes * 60)
+}
+
 /// Shards that this worker owns now.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Owned(Arc<Mutex<BTreeSet<Shard>>>);

@@ -49,7 +49,7 @@ async fn story(bot: &Standalone, hostile: &Hostile) -> anyhow::Result<()> {
     let place = bot.place_titled(name, name);
     bot.protect(&place).await?;
     let ann = bot.world.person_like(&Person { first_name: name, last_name: Some(name), ..Person::default() });
-    bot.world.join(place.group, ann)?;
+    bot.world.seed_members(place.group, &[ann]);
     let message = bot.world.say(place.group, ann, name)?;
     bot.deleted(place.group, message).await?;
     bot.muted(place.group, ann).await?;

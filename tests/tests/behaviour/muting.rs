@@ -53,7 +53,7 @@ async fn whoever_subscribes_speaks_again_in_every_group_without_pressing_anythin
     let there = bot.place().requiring(here.channel);
     bot.protect(&there).await?;
     let (ann, warning) = bot.offender(&here, "Ann").await?;
-    bot.world.join(there.group, ann)?;
+    bot.world.seed_members(there.group, &[ann]);
     let message = bot.world.say(there.group, ann, "hello there")?;
     bot.deleted(there.group, message).await?;
     bot.muted(there.group, ann).await?;
@@ -74,7 +74,7 @@ async fn a_remembered_no_mutes_nobody_who_has_subscribed_since() -> anyhow::Resu
     let there = bot.place().requiring(here.channel);
     bot.protect(&there).await?;
     let (ann, _) = bot.offender(&here, "Ann").await?;
-    bot.world.join(there.group, ann)?;
+    bot.world.seed_members(there.group, &[ann]);
 
     // She subscribes, and Telegram does not tell.
     bot.world.seed_members(here.channel, &[ann]);
@@ -100,7 +100,7 @@ async fn nobody_stays_muted_who_subscribes_and_writes_in_the_same_moment() -> an
     let mut people = Vec::new();
     for n in 0..10 {
         let (who, warning) = bot.offender(&here, &format!("Ann {n}")).await?;
-        bot.world.join(there.group, who)?;
+        bot.world.seed_members(there.group, &[who]);
         people.push((who, warning));
     }
     for (n, (who, _)) in people.iter().enumerate() {

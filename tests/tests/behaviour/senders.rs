@@ -26,6 +26,7 @@ async fn admins_bots_service_messages_and_the_linked_channel_are_left_alone() ->
     let forwarded = world.messages(place.group).into_iter().find(|seen| seen.text == "A post");
     stand.push(("a post of the linked channel", forwarded.map_or(MessageId(0), |seen| seen.id)));
     let newcomer = world.person("Nia");
+    world.seed_members(place.channel, &[newcomer]);
     world.join(place.group, newcomer)?;
     let joined = world.messages(place.group).into_iter().rfind(|seen| seen.is_service);
     stand.push(("a service message", joined.map_or(MessageId(0), |seen| seen.id)));

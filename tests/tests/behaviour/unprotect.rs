@@ -26,7 +26,7 @@ async fn unprotect_frees_everybody_the_bot_muted_and_tells_how_far_it_is() -> an
         bot.deleted(place.group, warning.id).await?;
     }
     let told = |world: &telegram_sim::world::World| {
-        world.message(place.group, reply.id).filter(|seen| seen.text.contains("I have freed 4 people")).map(drop)
+        world.message(place.group, reply.id).filter(|seen| seen.text.contains("I have freed 3 people")).map(drop)
     };
     bot.until("the reply to tell that all is done", told).await?;
     for who in [dua, eva] {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use system_tests::tools;
-use telegram_sim::{config::SimConfig, rights::AdminRights, simulator::Simulator};
+use telegram_sim::{config::SimConfig, ledger::Calls, rights::AdminRights, simulator::Simulator};
 
 #[expect(clippy::print_stderr, reason = "whoever reads the run should know that nothing was tried")]
 #[tokio::test]
@@ -20,6 +20,9 @@ async fn a_bot_on_aiogram_guards_a_group() -> anyhow::Result<()> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/simulator/gatekeeper.py");
     let mut bot = python.arg(script).args([&sim.api_url(), sim.token(), "@daily_news"]).spawn()?;
 
+    // Its library builds some hundred classes first: seconds on a busy machine.
+    let polls = |calls: &Calls| calls.of("getUpdates").iter().next().map(drop);
+    sim.wait_for("the bot to ask for updates", Duration::from_secs(120), polls).await?;
     let hello = ann.says(&corner, "Hello everyone!")?;
     hello.gone().await?;
     ann.muted_in(&corner).await?;

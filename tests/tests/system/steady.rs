@@ -77,8 +77,8 @@ fn sum(samples: &Samples, name: &str, label: &str) -> f64 {
     of_it.map(|(_, value)| value).sum()
 }
 
-/// What clients say to a server to greet it, and what this test asks.
-const GREETINGS: [&str; 6] = ["client|setinfo", "client|setname", "hello", "info", "ping", "select"];
+/// What clients say to a server to greet it, what a pool says to see whether a connection still lives, and what this test asks.
+const GREETINGS: [&str; 7] = ["client|setinfo", "client|setname", "hello", "info", "ping", "select", "unwatch"];
 
 /// How often each command was given to this server so far.
 async fn commands(url: &str) -> anyhow::Result<BTreeMap<String, String>> {

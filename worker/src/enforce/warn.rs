@@ -11,7 +11,7 @@ use crate::{
     groups::Rules,
     handlers::HandlerError,
     policy::{Answer, Missing},
-    store::warnings::{Warning, WarningEnd, WarningState},
+    store::warnings::{Warning, WarningEnd, WarningKind, WarningState},
     telegram::{budget::Priority, error::Error, sending::Occasion},
     texts::{self, Named},
 };
@@ -81,7 +81,10 @@ impl Enforcer {
         let people: Vec<Named> =
             warnings.iter().map(|warning| Named { user: warning.user, name: warning.name.clone() }).collect();
         let missing = self.missing(&warnings).await;
-        let message = texts::warning(rules, &people, &missing, first.thread);
+        // What is said to several must be true of all.
+        let same = warnings.iter().all(|warning| warning.kind == first.kind);
+        let kind = if same { first.kind } else { WarningKind::Offence };
+        let message = texts::warning(rules, kind, &people, &missing, first.thread);
 
         self.store.warning_sending(fence.into(), &ids(&warnings)).await?;
         match self.telegram.send(slot, &message).await {

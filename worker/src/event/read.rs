@@ -1,5 +1,7 @@
 //! Bytes -> Event. Reads only what is acted on, and leniently: an unknown kind is ignored, and content we cannot read never punishes.
 
+mod members;
+
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
 use serde_json::error::Category;
@@ -8,10 +10,7 @@ use shared::{
     ids::{BotId, ChannelId, ChatId, MessageId, UserId},
 };
 
-use super::{
-    Author, ButtonPressed, Chat, ChatKind, Command, Event, MemberChanged, MessagePosted, Person, Replied, Status, Task,
-    Typed,
-};
+use super::{Author, ButtonPressed, Chat, ChatKind, Command, Event, MessagePosted, Person, Replied, Task, Typed};
 
 /// Posts that Telegram copies from the linked channel come from this account (telegram.md 4.1).
 const TELEGRAM: UserId = UserId(777_000);
@@ -84,14 +83,17 @@ impl Reader {
             return pressed(press);
         }
         if let Some(change) = raw.chat_member {
-            return member_changed(change);
+            return members::member_changed(change);
+        }
+        if let Some(request) = raw.chat_join_request {
+            return members::join_requested(request);
         }
         Event::Ignored("another kind of update")
     }
 
     fn message(&self, raw: RawMessage, edited: bool) -> Event {
         if !raw.has_content() {
-            return Event::Ignored("a service message");
+            return members::came_or_went(raw);
         }
         // No other location can be edited, and the last edit of a live one does not say that it was one.
         if edited && raw.location.is_some() {
@@ -166,30 +168,13 @@ fn pressed(raw: RawPress) -> Event {
     }))
 }
 
-fn member_changed(raw: RawMemberChange) -> Event {
-    let Some(status) = raw.new_chat_member.status() else {
-        return Event::Ignored("a membership of an unknown kind");
-    };
-    if raw.new_chat_member.user.is_bot {
-        return Event::Ignored("a membership of a bot");
-    }
-    Event::Member(Box::new(MemberChanged {
-        chat: raw.chat.into(),
-        user: raw.new_chat_member.user.into(),
-        by: raw.from.id,
-        date_s: raw.date,
-        status,
-        // Of others it is the end of a restriction or ban.
-        until_s: raw.new_chat_member.until_date.filter(|&until| until > 0 && status == Status::Member),
-    }))
-}
-
 #[derive(Deserialize)]
 struct RawUpdate {
     message: Option<RawMessage>,
     edited_message: Option<RawMessage>,
     callback_query: Option<RawPress>,
-    chat_member: Option<RawMemberChange>,
+    chat_member: Option<members::RawMemberChange>,
+    chat_join_request: Option<members::RawJoinRequest>,
 }
 
 #[derive(Deserialize)]
@@ -208,6 +193,10 @@ struct RawMessage {
     reply_to_message: Option<Box<RawReplied>>,
     text: Option<String>,
     location: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "members::lenient")]
+    new_chat_members: Option<Vec<RawUser>>,
+    #[serde(default, deserialize_with = "members::lenient")]
+    left_chat_member: Option<RawUser>,
     // What else a person can post, by whether it is there. A message with none of it is a service message, or of a kind newer than this
     // program: left alone.
     caption: Option<IgnoredAny>,
@@ -380,37 +369,6 @@ struct RawPressed {
 #[derive(Deserialize)]
 struct RawEntity {
     user: Option<RawUser>,
-}
-
-#[derive(Deserialize)]
-struct RawMemberChange {
-    chat: RawChat,
-    from: RawUser,
-    date: i64,
-    new_chat_member: RawMember,
-}
-
-#[derive(Deserialize)]
-struct RawMember {
-    status: String,
-    user: RawUser,
-    #[serde(default)]
-    is_member: bool,
-    until_date: Option<i64>,
-}
-
-impl RawMember {
-    fn status(&self) -> Option<Status> {
-        Some(match self.status.as_str() {
-            "creator" => Status::Owner,
-            "administrator" => Status::Admin,
-            "member" => Status::Member,
-            "restricted" => Status::Restricted { is_member: self.is_member },
-            "left" => Status::Left,
-            "kicked" => Status::Banned,
-            _ => return None,
-        })
-    }
 }
 
 #[cfg(test)]

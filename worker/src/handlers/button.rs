@@ -3,17 +3,19 @@
 //! The button names whom it is for, but the data can be forged and anybody can press: a press is judged on the presser's own record. The
 //! answer is an alert in every case.
 
+use std::time::Duration;
+
 use shared::ids::ChatId;
 
 use super::HandlerError;
 use crate::{
     enforce::{Enforcer, Released},
-    event::ButtonPressed,
+    event::{ButtonPressed, Task},
     fence::Fence,
-    groups::Groups,
+    groups::{Groups, JoinRequests, Mode},
     membership::{Freshness, Membership},
     policy::{self, Muted, Standing},
-    store::{Store, mutes::Mute},
+    store::{Store, join_requests::RequestState, mutes::Mute},
     telegram::{Telegram, budget::Priority, replies::MemberStatus},
     texts::{PressedFor, alert},
 };
@@ -42,6 +44,7 @@ impl Bench<'_> {
         let own = match whom {
             PressedFor::Person(person) => person == user,
             PressedFor::Anybody => true,
+            PressedFor::Request(group) => return self.request(group, press).await,
             PressedFor::Mentioned => press.mentioned.contains(&user),
         };
         let open = self.store.open_mutes(press.chat, &[user]).await?.into_iter().next();
@@ -56,6 +59,29 @@ impl Bench<'_> {
             Standing::Met => self.free(fence, press, open).await,
             Standing::Missing(_) if rules.allowed.contains(&user.0) => self.free(fence, press, open).await,
             Standing::Missing(missing) => Ok(alert::missing(&rules, &missing)),
+            Standing::Unknown => Ok(alert::UNKNOWN.to_owned()),
+        }
+    }
+
+    /// Somebody who asks to be let into a group, pressing in private: it is the group's lane that lets them in.
+    async fn request(&self, group: ChatId, press: &ButtonPressed) -> Result<String, HandlerError> {
+        let user = press.by.id;
+        let request = self.store.join_request(group, user).await?;
+        if request.is_none_or(|request| request.state != RequestState::Waiting) {
+            return Ok(alert::NO_REQUEST.to_owned());
+        }
+        let rules =
+            self.groups.rules(group).await?.filter(|rules| {
+                rules.settings.join_requests == JoinRequests::Gate && rules.settings.mode == Mode::Enforce
+            });
+        let Some(rules) = rules else { return Ok(alert::ADMINS_DECIDE.to_owned()) };
+        let facts = self.membership.facts(user, rules.channel_ids(), Freshness::Anew, Priority::P0).await;
+        match policy::judge(rules.settings.require, &facts) {
+            Standing::Missing(missing) if !rules.allowed.contains(&user.0) => Ok(alert::missing(&rules, &missing)),
+            Standing::Met | Standing::Missing(_) => {
+                self.enforcer.later(group, &Task::Admit { user }, Duration::ZERO).await?;
+                Ok(alert::LETTING_IN.to_owned())
+            }
             Standing::Unknown => Ok(alert::UNKNOWN.to_owned()),
         }
     }

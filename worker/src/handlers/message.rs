@@ -20,6 +20,7 @@ use crate::{
     store::{
         Store,
         mutes::{Mute, MuteState},
+        warnings::WarningKind,
     },
     telegram::{Telegram, budget::Priority, error::Error},
 };
@@ -140,6 +141,7 @@ impl<'a> Suspect<'a> {
             messages: self.posted.iter().map(|posted| posted.message.message).collect(),
             topic: self.first().message.topic,
             sentence: *sentence,
+            notice: Some(WarningKind::Offence),
             missing: missing.clone(),
             lifted: *lifted,
             mark: self.first().update.clone(),

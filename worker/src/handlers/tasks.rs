@@ -20,6 +20,7 @@ use crate::{
         Telegram, budget::Priority, error::Error, message::Outgoing, permissions::Permissions, sending::Occasion,
     },
     texts::reply,
+    timers::recheck_after,
 };
 
 /// How long after its end a mute is still looked for: calls that timed out may land until then.
@@ -27,17 +28,6 @@ const LATE_CALLS: Duration = Duration::from_secs(120);
 
 /// A look sooner than this after the end of a mute would find nothing late yet.
 const TOO_EARLY: Duration = Duration::from_secs(10);
-
-/// When an open mute is looked at again, by its age: `chat_member` updates get lost.
-fn recheck_after(age: Duration) -> Duration {
-    let minutes = match age.as_secs() / 60 {
-        0 => 1,
-        1..5 => 5,
-        5..15 => 15,
-        _ => 60,
-    };
-    Duration::from_secs(minutes * 60)
-}
 
 /// What a person's mute is judged with.
 pub(crate) struct Review<'a> {

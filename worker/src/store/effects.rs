@@ -12,7 +12,7 @@ use super::{
     repeated,
     sql::Value,
     tasks::{self, NewTask},
-    warnings::{self, Warning},
+    warnings::{self, Warning, WarningKind},
 };
 
 /// What an update had as an effect, and on whom.
@@ -37,6 +37,7 @@ pub struct NewMute {
 
 #[derive(Clone, Debug)]
 pub struct NewWarning {
+    pub kind: WarningKind,
     pub thread: Option<i64>,
     pub missing: Vec<ChannelId>,
 }
@@ -219,12 +220,13 @@ async fn add_warnings<'o>(
     if wanted.is_empty() {
         return Ok(());
     }
-    let rows = wanted.into_iter().map(|(user, (offence, warning))| -> [Value; 7] {
+    let rows = wanted.into_iter().map(|(user, (offence, warning))| -> [Value; 8] {
         [
             group.into(),
             user.into(),
             offence.name.as_str().into(),
             warnings::WarningState::Wanted.as_str().into(),
+            warning.kind.as_str().into(),
             warning.thread.into(),
             warnings::missing_text(&warning.missing).as_str().into(),
             now_ms.into(),
@@ -233,7 +235,7 @@ async fn add_warnings<'o>(
     let sql = tx
         .sql(
             "add_warnings",
-            "INSERT INTO warnings (group_id, user_id, name, state, thread_id, missing, created_ms) VALUES ",
+            "INSERT INTO warnings (group_id, user_id, name, state, kind, thread_id, missing, created_ms) VALUES ",
         )
         .rows(rows)
         .push(" ON CONFLICT (group_id, user_id) WHERE closed_ms IS NULL DO NOTHING");

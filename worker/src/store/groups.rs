@@ -265,6 +265,26 @@ impl Store {
         self.run(sql).await.map(|_| ())
     }
 
+    /// A page of the groups that are protected now and require this channel: those after `after`, in ascending order of id.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn groups_requiring_after(
+        &self,
+        channel: ChannelId,
+        after: Option<ChatId>,
+        limit: i64,
+    ) -> Result<Vec<ChatId>, StoreError> {
+        let sql = self
+            .sql("groups_requiring_after", "SELECT l.group_id FROM group_channel_links l")
+            .push(" JOIN protected_groups g ON g.group_id = l.group_id")
+            .push(" WHERE l.channel_id = $1 AND l.group_id > $2 AND g.enabled ORDER BY l.group_id LIMIT $3")
+            .bind(channel)
+            .bind(after.map_or(i64::MIN, |group| group.0))
+            .bind(limit);
+        self.rows(sql).await?.iter().map(|row| row.int("group_id").map(ChatId)).collect()
+    }
+
     /// The groups that are protected now and require this channel.
     ///
     /// # Errors

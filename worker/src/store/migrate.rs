@@ -74,8 +74,14 @@ macro_rules! migration {
 /// All migrations, oldest first. A new one is a line in each list.
 fn migrator(backend: Backend) -> Migrator {
     let all = match backend {
-        Backend::Postgres => vec![migration!(1, "postgres", "0001_initial", "initial")],
-        Backend::Sqlite => vec![migration!(1, "sqlite", "0001_initial", "initial")],
+        Backend::Postgres => vec![
+            migration!(1, "postgres", "0001_initial", "initial"),
+            migration!(4, "postgres", "0004_warning_kinds", "warning_kinds"),
+        ],
+        Backend::Sqlite => vec![
+            migration!(1, "sqlite", "0001_initial", "initial"),
+            migration!(4, "sqlite", "0004_warning_kinds", "warning_kinds"),
+        ],
     };
     let mut migrator = Migrator::with_migrations(all.into_iter().flatten().collect());
     // Its own lock is for a session on Postgres and none at all on SQLite; ours is the transaction's.

@@ -5,6 +5,7 @@ mod durable_queue;
 mod failures;
 mod fence;
 mod groups;
+mod join_requests;
 mod offences;
 mod rows;
 mod schema;
@@ -22,6 +23,7 @@ use super::{
     epochs::Epoch,
     groups::{ChannelRow, Protect},
     tasks::NewTask,
+    warnings::WarningKind,
 };
 
 const GROUP: ChatId = ChatId(-1_001_234_567_890);
@@ -70,7 +72,11 @@ fn offence(user: i64, mark: &str) -> Offence {
         user: UserId(user),
         name: format!("user {user}"),
         mute: Some(NewMute { until_s: 2_000_000_000, before: None }),
-        warning: Some(NewWarning { thread: Some(3), missing: vec![ChannelId(-200), ChannelId(-201)] }),
+        warning: Some(NewWarning {
+            kind: WarningKind::Offence,
+            thread: Some(3),
+            missing: vec![ChannelId(-200), ChannelId(-201)],
+        }),
         mark: EffectMark(mark.to_owned()),
     }
 }

@@ -20,6 +20,7 @@ pub struct Warning {
     /// The first name, for the text.
     pub name: String,
     pub state: WarningState,
+    pub kind: WarningKind,
     pub message: Option<MessageId>,
     /// The topic that the offending message came from.
     pub thread: Option<i64>,
@@ -38,6 +39,32 @@ pub enum WarningState {
     Removed,
     /// It could not be sent, or its outcome will never be known.
     Lost,
+}
+
+/// What a warning is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarningKind {
+    /// They wrote something.
+    Offence,
+    /// They came into the group.
+    Join,
+    /// They left a channel.
+    Left,
+}
+
+impl WarningKind {
+    /// The word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Offence => "offence",
+            Self::Join => "join",
+            Self::Left => "left",
+        }
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        [Self::Offence, Self::Join, Self::Left].into_iter().find(|kind| kind.as_str() == text)
+    }
 }
 
 /// How a warning ends.
@@ -75,7 +102,7 @@ impl From<WarningEnd> for WarningState {
 }
 
 pub(super) const COLUMNS: &str =
-    "id, group_id, user_id, name, state, message_id, thread_id, missing, attempts, created_ms";
+    "id, group_id, user_id, name, state, kind, message_id, thread_id, missing, attempts, created_ms";
 
 pub(super) fn read(row: &Row) -> Result<Warning, StoreError> {
     Ok(Warning {
@@ -84,6 +111,7 @@ pub(super) fn read(row: &Row) -> Result<Warning, StoreError> {
         user: UserId(row.int("user_id")?),
         name: row.text("name")?,
         state: WarningState::read(&row.text("state")?).ok_or_else(|| row.bad("state"))?,
+        kind: WarningKind::read(&row.text("kind")?).ok_or_else(|| row.bad("kind"))?,
         message: row.maybe_int("message_id")?.map(MessageId),
         thread: row.maybe_int("thread_id")?,
         missing: serde_json::from_str(&row.text("missing")?).map_err(|_| row.bad("missing"))?,

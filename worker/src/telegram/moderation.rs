@@ -31,6 +31,20 @@ impl Payload for RestrictChatMember {
     const NAME: &'static str = "RestrictChatMember";
 }
 
+/// Bot API banChatMember. Not teloxide's, which takes no plain seconds.
+#[derive(Debug, Serialize)]
+struct BanChatMember {
+    chat_id: ChatId,
+    user_id: UserId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until_date: Option<i64>,
+}
+
+impl Payload for BanChatMember {
+    type Output = True;
+    const NAME: &'static str = "BanChatMember";
+}
+
 /// What one deleteMessages takes (Bot API).
 const DELETED_AT_ONCE: usize = 100;
 
@@ -86,6 +100,15 @@ impl Telegram {
         };
         let ask = Ask { class: Class::Moderate, chat: Some(chat), priority };
         self.call(&payload, Terms::Once(ask), read_true).await
+    }
+
+    /// Bans somebody until a moment in unix seconds (none: for ever). Twice is harmless.
+    ///
+    /// # Errors
+    /// [`Error::UserIsAdmin`], [`Error::MissingRight`] without `can_restrict_members`.
+    pub async fn ban(&self, chat: ChatId, user: UserId, until: Option<i64>, priority: Priority) -> Result<(), Error> {
+        let payload = BanChatMember { chat_id: chat, user_id: user, until_date: until };
+        self.call(&payload, Terms::queued(Class::Moderate, chat, priority), read_true).await
     }
 
     /// False: at least one of them cannot be deleted, and nothing is known about the others.

@@ -12,6 +12,9 @@ pub(crate) const NOT_FOR_YOU: &str = "This button is for somebody else.";
 pub(crate) const UNKNOWN: &str = "I could not check right now. Please try again in a moment.";
 pub(crate) const DECIDED_BY_ADMIN: &str =
     "I am not holding you back: an admin has restricted you here, and only an admin can lift that.";
+pub(crate) const LETTING_IN: &str = "Thank you! I am letting you in.";
+pub(crate) const NO_REQUEST: &str = "I have no open request of yours any more. Please ask to join the group again.";
+pub(crate) const ADMINS_DECIDE: &str = "The group's admins decide about this themselves.";
 pub(crate) const OLD_BUTTON: &str = "This button is out of date.";
 
 /// Telegram's limit for the answer to a press (telegram.md 3.9).

@@ -21,6 +21,8 @@ pub(crate) const IN_GROUPS: &str =
 pub(crate) const CHECK_LATER: &str =
     "Telegram did not answer my questions just now, so nothing was changed. Please try again in a moment.";
 pub(crate) const NOT_PROTECTED: &str = "This group is not protected. To start, send /protect @channel here.";
+pub(crate) const MAY_NOT_LET_IN: &str =
+    "Subscribers ask to join this group and I may not let them in. Please give me the right to invite users by link.";
 pub(crate) const NO_SUCH_LINK: &str = "This group does not require that channel. /status shows what it requires.";
 pub(crate) const CALLER_NOT_ADMIN_THERE: &str =
     "That channel is private, and only its own admins can require it. Please ask one of them to send this command.";

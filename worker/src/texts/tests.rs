@@ -39,6 +39,10 @@ fn missing(channels: &[i64]) -> Vec<Missing> {
     channels.iter().map(|id| Missing { channel: ChannelId(id.abs()), banned: *id < 0 }).collect()
 }
 
+fn warning(rules: &Rules, people: &[Named], missing: &[Missing], topic: Option<i64>) -> Outgoing {
+    super::warning(rules, WarningKind::Offence, people, missing, topic)
+}
+
 fn buttons(message: &Outgoing) -> Vec<(String, String)> {
     let rows = &message.keyboard.as_ref().expect("a warning has buttons").rows;
     let button = |button: &Button| {
@@ -210,6 +214,33 @@ fn buttons_take_placeholders_too_and_are_told_apart() {
 
 /// Whatever people and admins call themselves: not empty, not too long, entities where the names are, buttons with a text.
 #[test]
+fn a_welcome_and_a_notice_say_why_they_come_and_have_the_same_buttons() {
+    let plain = rules(&["News"]);
+    let own = with_texts(&["News"], Some("{name}: {channels}!"), None, None);
+    let cases = [
+        (WarningKind::Join, &plain, 1, "Ann, welcome to Garden! To write here, please subscribe to News first."),
+        (WarningKind::Left, &plain, 1, "Ann, your permissions in Garden are revoked because you left News."),
+        (WarningKind::Left, &plain, -1, "Ann, to write in Garden please subscribe to News first."),
+        (WarningKind::Join, &own, 1, "Ann: News!"),
+        (WarningKind::Left, &own, 1, "Ann: News!"),
+    ];
+    for (kind, rules, lacking, beginning) in cases {
+        let (people, missing) = (people(&["Ann"]), missing(&[lacking]));
+        let message = super::warning(rules, kind, &people, &missing, None);
+        assert!(message.text.starts_with(beginning), "{kind:?}: {}", message.text);
+        assert_eq!(buttons(&message), buttons(&warning(rules, &people, &missing, None)), "{kind:?}");
+    }
+}
+
+#[test]
+fn who_asks_to_join_is_told_which_group_their_button_is_for() {
+    let message = join_request(&rules(&["News"]), ChatId(-5), &people(&["Ann"])[0], &missing(&[1]));
+    assert!(message.text.starts_with("Ann, to be let into Garden please subscribe to News first."), "{}", message.text);
+    let expected = [("Join Channel", "https://t.me/channel_1"), ("I have joined", "v1:request:-5")];
+    assert_eq!(buttons(&message), expected.map(|(text, press)| (text.to_owned(), press.to_owned())));
+}
+
+#[test]
 fn nothing_makes_telegram_refuse_a_warning() {
     let long = "N".repeat(64) + " " + &"M".repeat(64);
     let zalgo = "Z\u{300}\u{301}\u{302}\u{303}".repeat(30);
@@ -263,14 +294,28 @@ fn callback_data_comes_back_and_fits() {
         PressedFor::Person(UserId(i64::MAX)),
         PressedFor::Person(UserId(i64::MIN)),
         PressedFor::Anybody,
+        PressedFor::Request(ChatId(-1_001_234_567_890)),
+        PressedFor::Request(ChatId(i64::MIN)),
         PressedFor::Mentioned,
     ] {
         let data = whom.data();
         assert!((1..=64).contains(&data.len()), "{data}");
         assert_eq!(PressedFor::read(&data), Some(whom));
     }
-    for forged in ["", "v1", "v1:", "v1:x", "v1:9223372036854775808", "v2:1", "v1:1 ", "*", "verify_membership:1", "\0"]
-    {
+    for forged in [
+        "",
+        "v1",
+        "v1:",
+        "v1:x",
+        "v1:9223372036854775808",
+        "v2:1",
+        "v1:1 ",
+        "v1:request:",
+        "v1:request:x",
+        "*",
+        "verify_membership:1",
+        "\0",
+    ] {
         assert_eq!(PressedFor::read(forged), None, "{forged:?}");
     }
 }

@@ -7,7 +7,10 @@ use shared::{
     ids::{BotId, UpdateId},
 };
 
-use super::*;
+use super::{
+    super::{Before, JoinRequested, Joined, MemberChanged, Status},
+    *,
+};
 
 const GROUP: i64 = -1_001_000_000_001;
 const CHANNEL: i64 = -1_001_000_000_002;
@@ -340,6 +343,7 @@ fn a_change_of_membership_says_what_somebody_is_now() {
             user: ann(),
             by: UserId(8),
             date_s: 100,
+            before: Some(Before { status: Status::Left, until_s: None }),
             status,
             until_s,
         };
@@ -351,10 +355,89 @@ fn a_change_of_membership_says_what_somebody_is_now() {
     assert_eq!(bot, Ok(Event::Ignored("a membership of a bot")));
 }
 
+/// `{"status": …}` of Ann in the group before and after a change by Bo; null: not told.
+fn changed_in_group(before: &Value, after: &Value) -> Event {
+    let member = |over: &Value| {
+        let mut member = over.clone();
+        if member.is_object() {
+            member["user"] = json!({"id": 7, "is_bot": false, "first_name": "Ann"});
+        }
+        member
+    };
+    let update = json!({"chat_member": {"chat": {"id": GROUP, "type": "supergroup", "title": "Garden"}, "date": 100,
+        "from": {"id": 8, "first_name": "Bo"}, "old_chat_member": member(before), "new_chat_member": member(after)}});
+    read(&update).expect("readable")
+}
+
+fn joined(people: Vec<Person>) -> Event {
+    let chat = Chat { id: ChatId(GROUP), kind: ChatKind::Supergroup, title: "Garden".to_owned() };
+    Event::Joined(Box::new(Joined { chat, people, date_s: 100 }))
+}
+
+/// telegram.md 4.2: the service message is not reliable, and neither is the other (2.6).
+#[test]
+fn a_join_is_the_same_event_by_either_update_and_means_who_came() {
+    let restricted = |is_member: bool| json!({"status": "restricted", "is_member": is_member, "until_date": 900});
+    let (left, kicked, member) = (json!({"status": "left"}), json!({"status": "kicked"}), json!({"status": "member"}));
+    for (before, after) in
+        [(&left, &member), (&kicked, &member), (&restricted(false), &restricted(true)), (&left, &restricted(true))]
+    {
+        assert_eq!(changed_in_group(before, after), joined(vec![ann()]), "{before} {after}");
+    }
+    let before = |status, until_s| Some(Before { status, until_s });
+    let others = [
+        (restricted(true), member.clone(), before(Status::Restricted { is_member: true }, Some(900)), Status::Member),
+        (kicked, left.clone(), before(Status::Banned, None), Status::Left),
+        (member.clone(), left.clone(), before(Status::Member, None), Status::Left),
+        (left, json!({"status": "administrator"}), before(Status::Left, None), Status::Admin),
+        (json!(null), member.clone(), None, Status::Member),
+        (json!({"status": "guest"}), member, None, Status::Member),
+    ];
+    for (old, new, before, status) in others {
+        let Event::Member(change) = changed_in_group(&old, &new) else { panic!("{old} {new}") };
+        assert_eq!((change.before, change.status, change.by), (before, status, UserId(8)), "{old} {new}");
+    }
+
+    let person = |id: i64, name: &str| json!({"id": id, "is_bot": false, "first_name": name});
+    let bot = json!({"id": 9, "is_bot": true, "first_name": "b"});
+    let came = |users: Value| {
+        let added = message(&json!({"text": null, "from": person(8, "Bo"), "new_chat_members": users}));
+        read(&json!({"message": added})).expect("readable")
+    };
+    assert_eq!(came(json!([person(7, "Ann")])), joined(vec![ann()]), "and not Bo, who added her");
+    let cem = Person { id: UserId(6), name: "Cem".to_owned(), username: None };
+    assert_eq!(came(json!([person(7, "Ann"), bot, person(6, "Cem")])), joined(vec![ann(), cem]));
+    assert_eq!(came(json!([bot])), Event::Ignored("a bot came"));
+}
+
+#[test]
+fn who_goes_is_told_by_a_service_message_too() {
+    let went = |user: Value| read(&json!({"message": message(&json!({"text": null, "left_chat_member": user}))}));
+    let Ok(Event::Member(change)) = went(json!({"id": 6, "first_name": "Cem"})) else { panic!("no change") };
+    assert_eq!((change.user.id, change.by, change.status, change.before), (UserId(6), UserId(7), Status::Left, None));
+    let bot = went(json!({"id": 9, "is_bot": true, "first_name": "b"}));
+    assert_eq!(bot, Ok(Event::Ignored("a service message")));
+}
+
+#[test]
+fn a_request_to_join_says_where_to_write_to_them() {
+    let asked = |over: Value| {
+        let mut request = json!({"chat": {"id": GROUP, "type": "supergroup", "title": "Garden"}, "date": 100,
+            "from": {"id": 7, "is_bot": false, "first_name": "Ann"}, "bio": "x"});
+        request.as_object_mut().expect("it is an object").extend(over.as_object().expect("it is one").clone());
+        read(&json!({"chat_join_request": request}))
+    };
+    for (over, user_chat) in [(json!({"user_chat_id": 70}), 70), (json!({}), 7)] {
+        let chat = Chat { id: ChatId(GROUP), kind: ChatKind::Supergroup, title: "Garden".to_owned() };
+        let expected = JoinRequested { chat, user: ann(), user_chat: ChatId(user_chat), date_s: 100 };
+        assert_eq!(asked(over), Ok(Event::JoinRequest(Box::new(expected))));
+    }
+}
+
 #[test]
 fn other_kinds_of_updates_are_left_alone() {
     let mut updates = vec![json!({"update_id": 1}), json!({})];
-    for kind in ["channel_post", "edited_channel_post", "my_chat_member", "chat_join_request", "poll", "unheard_of"] {
+    for kind in ["channel_post", "edited_channel_post", "my_chat_member", "poll", "unheard_of"] {
         updates.push(json!({"update_id": 1, kind: message(&json!({}))}));
     }
     for update in updates {

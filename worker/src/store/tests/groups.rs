@@ -34,6 +34,16 @@ async fn protect_and_unprotect(db: &Database) {
     assert_eq!(store.groups_requiring(ChannelId(-202)).await.expect("an answer"), [GROUP]);
     assert_eq!(store.groups_requiring(ChannelId(-9)).await.expect("an answer"), []);
 
+    for (after, limit, page) in [
+        (None, 9, vec![GROUP, ChatId(-5)]),
+        (None, 1, vec![GROUP]),
+        (Some(GROUP), 9, vec![ChatId(-5)]),
+        (Some(ChatId(-5)), 9, vec![]),
+    ] {
+        let found = store.groups_requiring_after(ChannelId(-201), after, limit).await.expect("an answer");
+        assert_eq!(found, page, "{after:?} {limit}");
+    }
+
     let left = store.unprotect(EPOCH, GROUP, Some(ChannelId(-202)), &[]).await.expect("done");
     assert!(left.enabled, "one channel is left");
     let release = task(GROUP.0, "release all", 1);

@@ -8,10 +8,17 @@ use crate::store::{
     effects::Recorded,
     error::StoreError,
     mutes::MuteState,
-    warnings::{WarningEnd, WarningState},
+    warnings::{WarningEnd, WarningKind, WarningState},
 };
 
-on_both!(a_mute_moves_on, open_mutes_are_found, a_warning_moves_on, closed_warnings_stay_closed, bad_rows_are_named);
+on_both!(
+    a_mute_moves_on,
+    open_mutes_are_found,
+    a_warning_keeps_what_it_is_for,
+    a_warning_moves_on,
+    closed_warnings_stay_closed,
+    bad_rows_are_named
+);
 
 async fn record(store: &Store, group: ChatId, users: std::ops::RangeInclusive<i64>) -> Vec<Recorded> {
     let batch: Vec<_> = users.map(|user| offence(user, &format!("{group} u{user}"))).collect();
@@ -78,6 +85,17 @@ async fn open_mutes_are_found(db: &Database) {
     assert_eq!(users(page), [2, 3, 4]);
     let page = store.open_mutes_in(GROUP, last, 3).await.expect("an answer");
     assert_eq!(users(page), [5]);
+}
+
+async fn a_warning_keeps_what_it_is_for(db: &Database) {
+    let store = &db.store;
+    own(store).await;
+    for (user, kind) in (1..).zip([WarningKind::Offence, WarningKind::Join, WarningKind::Left]) {
+        let mut batch = [offence(user, &format!("u{user}"))];
+        batch[0].warning.as_mut().expect("a warning").kind = kind;
+        let recorded = store.record_offences(EPOCH, GROUP, &batch, &[], 1).await.expect("recorded");
+        assert_eq!(recorded[0].warning.as_ref().expect("a warning").kind, kind);
+    }
 }
 
 async fn a_warning_moves_on(db: &Database) {

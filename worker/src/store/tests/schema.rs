@@ -6,6 +6,10 @@ use crate::store::{
     migrate::{self, SchemaError},
 };
 
+/// Every migration, oldest first.
+const KNOWN: [(i64, &str); 2] = [(1, "initial"), (4, "warning_kinds")];
+const NEWEST: i64 = KNOWN[KNOWN.len() - 1].0;
+
 on_both!(
     up_down_up,
     several_at_once,
@@ -19,13 +23,16 @@ async fn up_down_up(db: &Database) {
     let store = &db.store;
     for _ in 0..2 {
         let status = migrate::status(store).await.expect("an answer");
-        assert_eq!(status.iter().map(|m| (m.version, m.name.as_str())).collect::<Vec<_>>(), [(1, "initial")]);
+        assert_eq!(status.iter().map(|m| (m.version, m.name.as_str())).collect::<Vec<_>>(), KNOWN);
         let applied = status[0].applied_ms.expect("applied");
         assert!(applied > 1_700_000_000_000 && applied % 1000 < 1000, "milliseconds: {applied}");
         migrate::check(store).await.expect("all there");
         migrate::up(store).await.expect("nothing to do");
 
-        migrate::down(store, 1).await.expect("down");
+        for _ in KNOWN {
+            assert!(tables(store).await > 0, "one at a time");
+            migrate::down(store, 1).await.expect("down");
+        }
         assert_eq!(tables(store).await, 0, "nothing is left");
         assert_eq!(migrate::status(store).await.expect("an answer")[0].applied_ms, None);
         migrate::down(store, 1).await.expect("nothing to do");
@@ -49,7 +56,7 @@ async fn tables(store: &Store) -> i64 {
 }
 
 async fn several_at_once(db: &Database) {
-    migrate::down(&db.store, 1).await.expect("down");
+    migrate::down(&db.store, KNOWN.len()).await.expect("down");
     let mut processes = tokio::task::JoinSet::new();
     for _ in 0..4 {
         let store = db.another().await;
@@ -62,22 +69,23 @@ async fn several_at_once(db: &Database) {
 }
 
 async fn missing_migrations_are_named(db: &Database) {
-    migrate::down(&db.store, 1).await.expect("down");
+    migrate::down(&db.store, KNOWN.len()).await.expect("down");
     let err = migrate::check(&db.store).await.expect_err("nothing is there");
-    assert!(matches!(err, SchemaError::Older { found: 0, known: 1 }), "{err:?}");
+    assert!(matches!(err, SchemaError::Older { found: 0, known: NEWEST }), "{err:?}");
     assert!(err.to_string().ends_with("run `worker migrate up`"), "{err}");
 }
 
 async fn a_newer_schema_is_refused(db: &Database) {
     let store = &db.store;
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-                 SELECT 2, 'later', success, checksum, 0 FROM _sqlx_migrations";
+                 SELECT 9999, 'later', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
     store.run(store.sql("test", newer)).await.expect("a row");
     for answer in [migrate::check(store).await, migrate::up(store).await, migrate::down(store, 1).await] {
-        assert!(matches!(answer, Err(SchemaError::Newer { found: 2, known: 1 })), "{answer:?}");
+        assert!(matches!(answer, Err(SchemaError::Newer { found: 9999, known: NEWEST })), "{answer:?}");
     }
     let status = migrate::status(store).await.expect("an answer");
-    assert_eq!(status.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["initial", "later"]);
+    let names: Vec<_> = status.iter().map(|m| m.name.as_str()).collect();
+    assert_eq!(names, KNOWN.iter().map(|(_, name)| *name).chain(["later"]).collect::<Vec<_>>());
 }
 
 async fn a_changed_migration_is_refused(db: &Database) {
@@ -90,7 +98,7 @@ async fn a_changed_migration_is_refused(db: &Database) {
 
 async fn a_failing_migration_leaves_nothing_behind(db: &Database) {
     let store = &db.store;
-    migrate::down(store, 1).await.expect("down");
+    migrate::down(store, KNOWN.len()).await.expect("down");
     store.run(store.sql("test", "CREATE TABLE tasks (in_the_way BIGINT)")).await.expect("a table");
     let err = migrate::up(store).await.expect_err("the name is taken");
     assert!(matches!(err, SchemaError::Failed { version: 1, .. }), "{err:?}");

@@ -91,6 +91,16 @@ async fn a_release_has_no_end() {
 }
 
 #[tokio::test]
+async fn a_ban_has_an_end_or_none() {
+    for (until, end) in [(Some(1_900_000_000), Some(json!(1_900_000_000))), (None, None)] {
+        let (server, telegram) = answering(json!(true)).await;
+        telegram.ban(CHAT, USER, until, Priority::P0).await.expect("done");
+        assert_eq!(server.methods(), ["banChatMember"]);
+        assert_eq!(server.arguments().get("until_date"), end.as_ref());
+    }
+}
+
+#[tokio::test]
 async fn a_false_is_no_success() {
     let server = Server::answering([Reply::result(json!(false)), Reply::result(json!(true))]).await;
     client(&server).delete(CHAT, &[MessageId(3)], Priority::P0).await.expect("at the second try");

@@ -1,0 +1,174 @@
+//! Requests to join a group that lets in subscribers: approved at once, or as soon as they have subscribed, and never declined.
+
+use rstest::rstest;
+use system_tests::stage::{
+    Form::{self, Split, StandAlone},
+    Protected, Stage,
+};
+use telegram_sim::{faults::Fault, rights::AdminRights, story::person::Person};
+
+/// A protected group that people have to ask to be let into, with these settings.
+async fn gated(stage: &Stage, params: &str) -> anyhow::Result<Protected> {
+    let news = stage.story.channel("News").public("daily_news").with_bot(AdminRights::INVITE_USERS).open();
+    let corner = stage.story.group("Readers").asking_to_join().with_bot(AdminRights::MODERATOR).open();
+    stage.protect(&corner, &news).await?;
+    stage.set_params(&corner, params).await?;
+    Ok(Protected { corner, news })
+}
+
+const GATE: &str = r#"{"join_requests": "gate"}"#;
+
+async fn let_in(stage: &Stage, place: &Protected, who: &Person) -> anyhow::Result<()> {
+    let is_in = || who.status_in(&place.corner).is_present.then_some(());
+    Ok(stage.story.until(&format!("{who} to be let in"), is_in).await?)
+}
+
+fn still_asks(stage: &Stage, place: &Protected, who: &Person) -> bool {
+    stage.story.world().join_requests(place.corner.id).contains(&who.id)
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_subscriber_is_let_in_at_once_and_hears_nothing(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = gated(&stage, GATE).await?;
+    let ann = stage.story.person("Ann");
+    ann.joins(&place.news)?;
+    ann.asks_to_join(&place.corner)?;
+    let_in(&stage, &place, &ann).await?;
+    stage.settled(&place.corner).await?;
+    assert!(stage.story.world().bot_messages(ann.id).is_empty());
+    assert!(ann.can_write_in(&place.corner));
+    place.corner.calls().of("declineChatJoinRequest").none()?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn somebody_else_is_written_to_and_let_in_by_subscribing_or_by_the_press(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = gated(&stage, GATE).await?;
+    let (ann, bea) = (stage.story.person("Ann"), stage.story.person("Bea"));
+    ann.asks_to_join(&place.corner)?;
+    let told = ann.hears("Ann, to be let into Readers please subscribe to News first.").await?;
+    let not_yet = ann.presses(&told, "I have joined").await?;
+    assert!(not_yet.text.starts_with("You are not subscribed to News yet."), "{not_yet:?}");
+    assert!(still_asks(&stage, &place, &ann));
+    ann.joins(&place.news)?;
+    let_in(&stage, &place, &ann).await?;
+    told.gone().await?;
+
+    bea.asks_to_join(&place.corner)?;
+    let told = bea.hears("Bea, to be let into Readers").await?;
+    stage.story.world().seed_members(place.news.id, &[bea.id]);
+    let answer = bea.presses(&told, "I have joined").await?;
+    assert_eq!(answer.text, "Thank you! I am letting you in.");
+    let_in(&stage, &place, &bea).await?;
+    told.gone().await?;
+    place.corner.calls().of("restrictChatMember").none()?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_subscription_that_nobody_told_of_is_found_while_the_request_lives(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = gated(&stage, GATE).await?;
+    let ann = stage.story.person("Ann");
+    ann.asks_to_join(&place.corner)?;
+    ann.hears("Ann, to be let into").await?;
+    stage.settled(&place.corner).await?;
+    stage.story.world().seed_members(place.news.id, &[ann.id]);
+    stage.hurry("admit").await?;
+    let_in(&stage, &place, &ann).await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn one_whom_the_admins_have_let_in_already_is_closed_quietly(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = gated(&stage, GATE).await?;
+    let (ann, bea) = (stage.story.person("Ann"), stage.story.person("Bea"));
+    for who in [&ann, &bea] {
+        who.asks_to_join(&place.corner)?;
+    }
+    let told = ann.hears("Ann, to be let into").await?;
+    place.corner.owner().approves(&ann, &place.corner)?;
+    told.gone().await?;
+    // In the group she is a newcomer like any other.
+    ann.muted_in(&place.corner).await?;
+
+    let told = bea.hears("Bea, to be let into").await?;
+    stage.story.world().decline(place.corner.id, bea.id)?;
+    bea.joins(&place.news)?;
+    told.gone().await?;
+    stage.settled(&place.corner).await?;
+    assert!(!bea.status_in(&place.corner).is_present);
+    let answer = stage.story.world().bot_messages(bea.id);
+    assert!(answer.is_empty(), "{answer:?}");
+    Ok(())
+}
+
+#[rstest]
+#[case::unknown(GATE, true)]
+#[case::observed(r#"{"join_requests": "gate", "mode": "observe"}"#, false)]
+#[case::off("{}", false)]
+#[tokio::test]
+async fn unknown_observed_or_off_is_left_to_the_admins(
+    #[case] params: &str,
+    #[case] is_unknown: bool,
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = gated(&stage, params).await?;
+    let ann = stage.story.person("Ann");
+    if is_unknown {
+        stage.sim().fault(Fault::error(400, "Bad Request: PARTICIPANT_ID_INVALID").on("getChatMember").about(ann.id));
+    } else {
+        ann.joins(&place.news)?;
+    }
+    ann.asks_to_join(&place.corner)?;
+    stage.settled(&place.corner).await?;
+    stage.settled(&place.corner).await?;
+    assert!(still_asks(&stage, &place, &ann));
+    assert!(stage.story.world().bot_messages(ann.id).is_empty());
+    place.corner.calls().of("approveChatJoinRequest").none()?;
+    place.corner.calls().of("declineChatJoinRequest").none()?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn without_the_right_to_let_people_in_the_admins_are_told_once(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = gated(&stage, GATE).await?;
+    let (ann, bea) = (stage.story.person("Ann"), stage.story.person("Bea"));
+    for who in [&ann, &bea] {
+        who.asks_to_join(&place.corner)?;
+        who.hears("").await?;
+    }
+    let olga = place.corner.owner();
+    let rights = AdminRights::DELETE_MESSAGES | AdminRights::RESTRICT_MEMBERS;
+    stage.story.world().promote(place.corner.id, olga.id, stage.sim().bot_id(), rights)?;
+    ann.joins(&place.news)?;
+    place.corner.bot_says("Subscribers ask to join this group and I may not let them in.").await?;
+    bea.joins(&place.news)?;
+    let tried = || (place.corner.calls().of("approveChatJoinRequest").about(&bea).len() == 1).then_some(());
+    stage.story.until("a second try", tried).await?;
+    stage.settled(&place.corner).await?;
+    let told = place.corner.messages().into_iter().filter(|seen| seen.text.starts_with("Subscribers ask to join"));
+    assert_eq!(told.count(), 1);
+    assert!(still_asks(&stage, &place, &ann) && still_asks(&stage, &place, &bea));
+    Ok(())
+}

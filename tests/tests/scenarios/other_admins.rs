@@ -1,0 +1,134 @@
+//! What another admin does about somebody whom the bot has muted is the last word, and closes the bot's record at once.
+
+use std::time::Duration;
+
+use rstest::rstest;
+use system_tests::stage::{
+    Form::{self, Split, StandAlone},
+    Protected, Stage,
+};
+use telegram_sim::{
+    faults::Fault,
+    rights::{AdminRights, Permissions},
+    story::person::Person,
+    world::seeing::Membership,
+};
+
+/// Waits until the bot has taken note of what an admin did, and has taken its warning away.
+async fn noted(stage: &Stage, place: &Protected, who: &Person) -> anyhow::Result<()> {
+    let gone = || {
+        let mentions = |seen: &telegram_sim::world::seeing::Seen| {
+            seen.entities.iter().any(|entity| entity["user"]["id"] == who.id.0)
+        };
+        (!stage.story.world().bot_messages(place.corner.id).iter().any(mentions)).then_some(())
+    };
+    Ok(stage.story.until("the warning to go", gone).await?)
+}
+
+/// They subscribe, which releases whomever the bot holds, and are still what the admin made of them.
+async fn untouched_by_subscribing(
+    stage: &Stage,
+    place: &Protected,
+    who: &Person,
+    decided: &Membership,
+) -> anyhow::Result<()> {
+    let restricted = place.corner.calls().of("restrictChatMember").about(who).len();
+    who.joins(&place.news)?;
+    stage.settled(&place.corner).await?;
+    stage.settled(&place.corner).await?;
+    assert_eq!(who.status_in(&place.corner), *decided);
+    place.corner.calls().of("restrictChatMember").about(who).exactly(restricted)?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_mute_an_unmute_or_a_ban_by_an_admin_stays_whatever_the_muted_one_does(
+    #[values(StandAlone, Split)] form: Form,
+    #[values(false, true)] anonymous: bool,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let (olga, bo) = (place.corner.owner(), place.corner.person("Bo"));
+    let rights = AdminRights::MODERATOR | if anonymous { AdminRights::ANONYMOUS } else { AdminRights::none() };
+    olga.promotes(&bo, &place.corner, rights)?;
+    for (name, act) in [("Ann", "mutes"), ("Bea", "unmutes"), ("Cem", "bans"), ("Dan", "mutes a little")] {
+        let (who, _) = stage.offender(name, &place.corner).await?;
+        match act {
+            "mutes" => bo.mutes(&who, &place.corner)?,
+            "unmutes" => bo.unmutes(&who, &place.corner)?,
+            "bans" => bo.bans(&who, &place.corner)?,
+            _ => stage.story.world().restrict(place.corner.id, bo.id, who.id, Permissions::SEND_MESSAGES, 0)?,
+        }
+        let decided = who.status_in(&place.corner);
+        noted(&stage, &place, &who).await?;
+        untouched_by_subscribing(&stage, &place, &who, &decided).await?;
+    }
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn who_is_made_an_admin_is_not_demoted_by_the_release(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let olga = place.corner.owner();
+    let own = AdminRights::MODERATOR | AdminRights::PROMOTE_MEMBERS;
+    stage.story.world().promote(place.corner.id, olga.id, stage.sim().bot_id(), own)?;
+    let (ann, _) = stage.offender("Ann", &place.corner).await?;
+    olga.promotes(&ann, &place.corner, AdminRights::PIN_MESSAGES)?;
+    let decided = ann.status_in(&place.corner);
+    noted(&stage, &place, &ann).await?;
+    untouched_by_subscribing(&stage, &place, &ann, &decided).await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_admin_who_brings_somebody_back_in_decides_nothing_about_their_mute(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let (ann, warning) = stage.offender("Ann", &place.corner).await?;
+    ann.leaves(&place.corner)?;
+    warning.gone().await?;
+    place.corner.owner().adds(&ann, &place.corner)?;
+    place.corner.bot_mentions(&ann).await?;
+    assert!(!ann.can_write_in(&place.corner));
+    ann.joins(&place.news)?;
+    ann.free_in(&place.corner).await?;
+    Ok(())
+}
+
+/// Telegram lifts a ban by any restrictChatMember (telegram.md 3.5, trap 1): here the admin bans while the bot's call is on its way.
+#[rstest]
+#[tokio::test]
+async fn a_ban_that_the_bots_own_call_has_lifted_is_set_again(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let ann = place.corner.person("Ann");
+    let slow = Fault::latency(Duration::from_millis(1500)).on("restrictChatMember").about(ann.id).next(1);
+    stage.sim().fault(slow);
+    ann.says(&place.corner, "hello")?.gone().await?;
+    // Its call leaves with this answer.
+    let looked = || (place.corner.calls().of("getChatMember").about(&ann).len() == 1).then_some(());
+    stage.story.until("the bot's look", looked).await?;
+    let until = stage.sim().clock().now() + 7 * 86_400;
+    stage.story.world().ban(place.corner.id, place.corner.owner().id, ann.id, until)?;
+    let banned_again = || {
+        let again = place.corner.calls().ok().of("banChatMember").about(&ann).len() == 1;
+        (again && ann.status_in(&place.corner).status == "kicked").then_some(())
+    };
+    stage.story.until("Ann to be banned again", banned_again).await?;
+    assert_eq!(ann.status_in(&place.corner).until_date, Some(until), "as long as the admin wanted");
+    noted(&stage, &place, &ann).await?;
+    ann.joins(&place.news)?;
+    stage.settled(&place.corner).await?;
+    assert_eq!(ann.status_in(&place.corner).status, "kicked");
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! Somebody who is in a group and has written nothing: do they meet its rule, and what are they there?
+
+use shared::ids::{ChatId, UserId};
+
+use crate::{
+    groups::{Groups, Rules},
+    handlers::HandlerError,
+    ledger::{self, Presence},
+    membership::{Freshness, Membership},
+    policy::{self, Fact, Missing, Standing},
+    store::{
+        Store,
+        mutes::{Mute, MuteState},
+    },
+    telegram::{Telegram, budget::Priority},
+};
+
+/// What a trial finds.
+pub(crate) enum Found {
+    /// They are left alone, and why, as metrics name it.
+    Innocent(&'static str),
+    /// A member of the group who does not meet its rule, as fresh facts say.
+    Guilty(Box<Guilty>),
+}
+
+pub(crate) struct Guilty {
+    pub missing: Vec<Missing>,
+    pub presence: Presence,
+    /// Their latest mute in the group, open or closed.
+    pub last: Option<Mute>,
+}
+
+impl Guilty {
+    /// The record of a mute that is open.
+    pub(crate) fn open(&self) -> Option<&Mute> {
+        self.last.as_ref().filter(|mute| mute.state != MuteState::Closed)
+    }
+}
+
+/// Everything a trial looks at.
+pub(crate) struct Trial<'a> {
+    pub groups: &'a Groups,
+    pub membership: &'a Membership,
+    pub store: &'a Store,
+    pub telegram: &'a Telegram,
+}
+
+impl Trial<'_> {
+    /// # Errors
+    /// The database is away. That Telegram does not say is a finding: nobody is punished for it.
+    pub(crate) async fn hold(
+        &self,
+        group: ChatId,
+        rules: &Rules,
+        user: UserId,
+        freshness: Freshness,
+    ) -> Result<Found, HandlerError> {
+        let facts = self.facts(rules, user, freshness).await;
+        match policy::judge(rules.settings.require, &facts) {
+            Standing::Met => return Ok(Found::Innocent("subscribed")),
+            Standing::Unknown => return Ok(Found::Innocent("unknown")),
+            Standing::Missing(_) if rules.allowed.contains(&user.0) => return Ok(Found::Innocent("allowed")),
+            Standing::Missing(_) => {}
+        }
+        match self.groups.admins(group).await {
+            Ok(admins) if admins.contains(&user) => return Ok(Found::Innocent("admin")),
+            Ok(_) => {}
+            Err(_) => return Ok(Found::Innocent("unknown")),
+        }
+        let last = self.store.last_mute(group, user).await?;
+        let member = self.telegram.member(group, user, Priority::P1).await;
+        // Restricting somebody who is not in the group would leave a restriction behind.
+        if let Ok(member) = &member
+            && member.is_member != Some(true)
+        {
+            return Ok(Found::Innocent("not_here"));
+        }
+        // The looks may have taken their time, and the answers have aged meanwhile.
+        let facts = if policy::is_fresh(&facts, shared::clock::now_ms()) {
+            facts
+        } else {
+            self.facts(rules, user, Freshness::Fresh).await
+        };
+        let missing = match policy::judge(rules.settings.require, &facts) {
+            Standing::Met => return Ok(Found::Innocent("subscribed")),
+            Standing::Missing(missing) if policy::is_fresh(&facts, shared::clock::now_ms()) => missing,
+            Standing::Missing(_) | Standing::Unknown => return Ok(Found::Innocent("unknown")),
+        };
+        let open = last.as_ref().filter(|mute| mute.state != MuteState::Closed);
+        Ok(match ledger::presence(&member, open) {
+            Presence::Unknown => Found::Innocent("unknown"),
+            Presence::Admin => Found::Innocent("admin"),
+            presence => Found::Guilty(Box::new(Guilty { missing, presence, last })),
+        })
+    }
+
+    async fn facts(&self, rules: &Rules, user: UserId, freshness: Freshness) -> Vec<Fact> {
+        self.membership.facts(user, rules.channel_ids(), freshness, Priority::P1).await
+    }
+}
