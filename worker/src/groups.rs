@@ -134,6 +134,14 @@ impl Groups {
         }
     }
 
+    /// The rules as they stand in the database now, without remembering them.
+    ///
+    /// # Errors
+    /// The database is away, or the row cannot be read.
+    pub(crate) async fn rules_as_written(&self, group: ChatId) -> Result<Option<Rules>, StoreError> {
+        Ok(self.store.group(group).await?.and_then(Rules::of))
+    }
+
     /// Drops what is remembered of a group's rules: they have changed.
     pub(crate) async fn forget(&self, group: ChatId) {
         self.rules.invalidate(&group).await;

@@ -6,7 +6,7 @@ use super::{Desk, Stop, named_chat};
 use crate::{
     event::{Author, ChatKind, MessagePosted},
     fence::Fence,
-    groups::{Rules, Setting, changed},
+    groups::{Setting, changed},
     pressed::How,
     store::groups::Protect,
     telegram::chats::ChatRef,
@@ -96,11 +96,8 @@ impl Desk<'_> {
         self.groups.forget(group).await;
         self.enforcer.bell().ring([fence.shard]);
         tracing::info!(chat.id = group.0, channel.id = protect.channel.channel.0, ?how, "protected");
-        let rules = self.groups.rules(group).await?;
-        Ok(rules
-            .as_deref()
-            .map_or_else(|| reply::CHECK_LATER.to_owned(), |rules: &Rules| reply::protected(rules))
-            .into())
+        let rules = self.groups.rules_as_written(group).await?;
+        Ok(rules.map_or_else(|| reply::CHECK_LATER.to_owned(), |rules| reply::protected(&rules)).into())
     }
 
     /// The settings with the rule that the button names. A group that has none yet begins with the defaults.
