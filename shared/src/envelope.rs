@@ -52,6 +52,8 @@ pub struct Envelope {
     pub routing: RoutingKey,
     pub source: Source,
     pub kind: Kind,
+    /// One of many tasks: it waits for whatever else there is of its chat.
+    pub bulk: bool,
     /// When it first reached us, in milliseconds since the Unix epoch: what verification latency is measured from.
     pub received_ms: i64,
     /// W3C trace context of whoever published it; empty when there is none.
@@ -68,7 +70,7 @@ impl Envelope {
         received_ms: i64,
         body: Bytes,
     ) -> Self {
-        Self { bot, routing, source, kind: Kind::Update(id), received_ms, trace: Vec::new(), body }
+        Self { bot, routing, source, kind: Kind::Update(id), bulk: false, received_ms, trace: Vec::new(), body }
     }
 
     pub fn task(bot: BotId, routing: RoutingKey, id: i64, attempt: i64, received_ms: i64, body: Bytes) -> Self {
@@ -77,6 +79,7 @@ impl Envelope {
             routing,
             source: Source::Task,
             kind: Kind::Task { id, attempt },
+            bulk: false,
             received_ms,
             trace: Vec::new(),
             body,
@@ -90,6 +93,7 @@ impl Envelope {
             routing: RoutingKey(0),
             source: Source::Messages,
             kind: Kind::Unreadable { digest },
+            bulk: false,
             received_ms,
             trace: Vec::new(),
             body,
@@ -117,7 +121,9 @@ impl Envelope {
             (header::KIND, kind),
             (header::RECEIVED, self.received_ms.to_string()),
         ];
-        own.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(self.trace.iter().cloned()).collect()
+        let bulk = self.bulk.then(|| (header::BULK, "1".to_owned()));
+        let own = own.into_iter().chain(bulk).map(|(name, value)| (name.to_owned(), value));
+        own.chain(self.trace.iter().cloned()).collect()
     }
 
     /// Reads an envelope back.
@@ -136,7 +142,7 @@ impl Envelope {
                 None => {}
             }
         }
-        let [version, bot, routing, source, kind, received] = found;
+        let [version, bot, routing, source, kind, received, bulk] = found;
         let version: u32 = number(header::VERSION, version)?;
         if version > VERSION {
             return Err(Malformed::Newer { version });
@@ -146,6 +152,7 @@ impl Envelope {
             routing: RoutingKey(number(header::ROUTING, routing)?),
             source: source.and_then(parse_source).ok_or(Malformed::Header(header::SOURCE))?,
             kind: kind.and_then(parse_kind).ok_or(Malformed::Header(header::KIND))?,
+            bulk: bulk == Some("1"),
             received_ms: number(header::RECEIVED, received)?,
             trace,
             body,
@@ -170,9 +177,12 @@ pub mod header {
     pub const SOURCE: &str = "Gmbot-Source";
     pub const KIND: &str = "Gmbot-Kind";
     pub const RECEIVED: &str = "Gmbot-Received";
+    /// Only there if it is so. Readers that do not know it take the task for one that somebody waits for, which it was before.
+    pub const BULK: &str = "Gmbot-Bulk";
 }
 
-const OWN: [&str; 6] = [header::VERSION, header::BOT, header::ROUTING, header::SOURCE, header::KIND, header::RECEIVED];
+const OWN: [&str; 7] =
+    [header::VERSION, header::BOT, header::ROUTING, header::SOURCE, header::KIND, header::RECEIVED, header::BULK];
 
 /// The W3C trace context headers.
 const TRACE: [&str; 2] = ["traceparent", "tracestate"];
@@ -246,6 +256,8 @@ mod tests {
                 Envelope::unreadable(BotId(9), 255, 1_790_000_000_123, Bytes::from_static(b"not json")),
             ),
         ];
+        let bulk = Envelope { bulk: true, ..cases[1].1.clone() };
+        assert_eq!(read(&written(&bulk)), Ok(bulk));
         for (golden, envelope) in cases {
             assert_eq!(written(&envelope), golden);
             assert_eq!(read(golden), Ok(envelope));

@@ -42,6 +42,14 @@ id!(
     UpdateId
 );
 
+impl ChatId {
+    /// Whether it is the id of a basic group, which may become a supergroup with another id. Supergroups and channels lie below the bound
+    /// (Bot API, "Dialog IDs").
+    pub fn is_basic_group(self) -> bool {
+        (-999_999_999_999..0).contains(&self.0)
+    }
+}
+
 impl From<ChannelId> for ChatId {
     /// A channel is also a chat to ask about.
     fn from(id: ChannelId) -> Self {

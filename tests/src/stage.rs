@@ -29,6 +29,7 @@ use crate::{
     process::Process,
     split::Split,
     standalone::{Standalone, is_warning},
+    wait::{PATIENCE, wait_for},
 };
 
 /// How gmbot runs.
@@ -196,6 +197,28 @@ impl Stage {
         Ok(self.story.until(&format!("a reply to {command:?}"), reply).await?)
     }
 
+    /// Gives the rows of a group to another that has none: what an older version has left behind, and nobody in Telegram can bring about.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn give_rows(&self, from: &Place, to: &Place) -> anyhow::Result<()> {
+        let sql = "UPDATE protected_groups SET group_id = $1 WHERE group_id = $2";
+        match &self.running {
+            Running::StandAlone(standalone) => {
+                let mut database = standalone.database().await?;
+                sqlx::query("PRAGMA foreign_keys = ON").execute(&mut database).await?;
+                sqlx::query(sql).bind(to.id.0).bind(from.id.0).execute(&mut database).await?;
+                database.close().await?;
+            }
+            Running::Split(parts) => {
+                let mut database = parts.split.servers.database.connect().await?;
+                sqlx::query(sql).bind(to.id.0).bind(from.id.0).execute(&mut database).await?;
+                database.close().await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Waits until everything that was said in the group so far is decided: messages of a chat are handled in their order, so the answer to
     /// the owner's `/status` comes after them.
     ///
@@ -330,6 +353,72 @@ impl Stage {
             }
         }
         Ok(())
+    }
+}
+
+/// Times in the database, which gmbot compares with its own clock: a test that cannot wait for them moves them.
+impl Stage {
+    /// What was to be asked later is due now: tasks by their keys, `unwarn:%` or `probe`.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn make_due(&self, keys: &str) -> anyhow::Result<u64> {
+        self.change("UPDATE tasks SET due_ms = 0 WHERE key LIKE $1", keys).await
+    }
+
+    /// A number out of the database: `SELECT COUNT(*) FROM …`.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn count(&self, question: &'static str) -> anyhow::Result<i64> {
+        match &self.running {
+            Running::StandAlone(standalone) => {
+                let mut database = standalone.database().await?;
+                let count = sqlx::query_scalar(question).fetch_one(&mut database).await?;
+                database.close().await?;
+                Ok(count)
+            }
+            Running::Split(parts) => {
+                let mut database = parts.split.servers.database.connect().await?;
+                let count = sqlx::query_scalar(question).fetch_one(&mut database).await?;
+                database.close().await?;
+                Ok(count)
+            }
+        }
+    }
+
+    /// Waits until the question is answered with this number.
+    ///
+    /// # Errors
+    /// It is not.
+    pub async fn until_count(&self, question: &'static str, wanted: i64) -> anyhow::Result<()> {
+        let counted = async || match self.count(question).await {
+            Ok(found) if found == wanted => Ok(()),
+            Ok(found) => Err(format!("{found} and not {wanted}")),
+            Err(error) => Err(format!("{error:#}")),
+        };
+        wait_for(question, PATIENCE, counted).await
+    }
+
+    /// Runs a statement with one text in it, as both databases understand it; how many rows it changed.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn change(&self, statement: &'static str, text: &str) -> anyhow::Result<u64> {
+        match &self.running {
+            Running::StandAlone(standalone) => {
+                let mut database = standalone.database().await?;
+                let changed = sqlx::query(statement).bind(text).execute(&mut database).await?.rows_affected();
+                database.close().await?;
+                Ok(changed)
+            }
+            Running::Split(parts) => {
+                let mut database = parts.split.servers.database.connect().await?;
+                let changed = sqlx::query(statement).bind(text).execute(&mut database).await?.rows_affected();
+                database.close().await?;
+                Ok(changed)
+            }
+        }
     }
 }
 

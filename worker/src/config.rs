@@ -1,9 +1,13 @@
 //! The worker's settings: each a flag and a variable, parsed to its final type.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
-use shared::{args, shard::Shards};
+use shared::{
+    args,
+    ids::{ChatId, UserId},
+    shard::Shards,
+};
 
 use crate::{
     cache::RedisUrl,
@@ -35,9 +39,58 @@ pub struct Config {
     #[command(flatten)]
     pub database: Database,
     #[command(flatten)]
+    pub access: Access,
+    #[command(flatten)]
     pub cache: CacheArgs,
     #[command(flatten)]
     pub limits: Limits,
+}
+
+/// Whom the bot works for.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Access")]
+pub struct Access {
+    /// Ids of the only groups that the bot works in, separated by commas; it leaves every other. Without it all groups are welcome.
+    #[arg(long, env = "ALLOWED_GROUPS", allow_hyphen_values = true, value_parser = group_ids)]
+    pub allowed_groups: Option<Ids>,
+    /// Ids of the people who may ask the bot for /stats in private, separated by commas.
+    #[arg(long, env = "OPERATOR_IDS", value_parser = user_ids)]
+    pub operator_ids: Option<Ids>,
+}
+
+/// Numbers of groups, or of people.
+pub type Ids = BTreeSet<i64>;
+
+impl Access {
+    /// Empty: all of them.
+    pub fn groups(&self) -> BTreeSet<ChatId> {
+        self.allowed_groups.iter().flatten().copied().map(ChatId).collect()
+    }
+
+    pub fn operators(&self) -> BTreeSet<UserId> {
+        self.operator_ids.iter().flatten().copied().map(UserId).collect()
+    }
+}
+
+/// Why a list of ids cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotIds {
+    #[error("ids of groups are negative numbers, such as -1001234567890, separated by commas")]
+    Groups,
+    #[error("ids of people are positive numbers, separated by commas")]
+    People,
+}
+
+fn group_ids(text: &str) -> Result<Ids, NotIds> {
+    ids(text).filter(|ids| ids.iter().all(|id| *id < 0)).ok_or(NotIds::Groups)
+}
+
+fn user_ids(text: &str) -> Result<Ids, NotIds> {
+    ids(text).filter(|ids| ids.iter().all(|id| *id > 0)).ok_or(NotIds::People)
+}
+
+fn ids(text: &str) -> Option<Ids> {
+    text.split(',').map(str::trim).filter(|id| !id.is_empty()).map(|id| id.parse().ok()).collect()
 }
 
 /// Where groups, mutes and warnings are kept.
@@ -154,5 +207,20 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+    #[test]
+    fn lists_of_ids_are_read_and_mistakes_named() {
+        let cases = [
+            ("-1001, -5,", group_ids as fn(&str) -> Result<Ids, NotIds>, Ok(Ids::from([-1001, -5]))),
+            ("", group_ids, Ok(Ids::new())),
+            ("1001", group_ids, Err(NotIds::Groups)),
+            ("-1001 -5", group_ids, Err(NotIds::Groups)),
+            ("7,8", user_ids, Ok(Ids::from([7, 8]))),
+            ("@olga", user_ids, Err(NotIds::People)),
+            ("-7", user_ids, Err(NotIds::People)),
+        ];
+        for (text, read, expected) in cases {
+            assert_eq!(read(text), expected, "{text:?}");
+        }
     }
 }

@@ -3,31 +3,35 @@
 mod commands;
 mod presses;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use shared::{
     envelope::{Envelope, Kind},
-    ids::{BotId, ChatId, UserId},
+    ids::{BotId, ChannelId, ChatId, UserId},
     telemetry::chain,
 };
 use tracing::Instrument as _;
 
 use self::commands::Asked;
 use crate::{
+    breakers::Breakers,
     enforce::{Enforcer, Reply},
-    event::{Event, Reader, Task},
+    event::{ChatKind, Event, Moved, Reader, Task},
     fence::Fence,
     groups::Groups,
     handlers::{
-        HandlerError, join, join_request,
+        HandlerError, bot_rights,
+        breaker::Watch,
+        join, join_request,
         leaving::{self, Sought},
         member::{self, Registry},
         message::{self, Court, Posted},
+        migration,
         tasks::{self, Review},
     },
     intake::{Handle, Job, settle::Disposition},
     membership::Membership,
-    metrics::HandlerMetrics,
+    metrics::{HandlerMetrics, IntakeMetrics},
     store::{Store, epochs::Epoch, error::StoreError, tasks::TaskRow},
     telegram::{Telegram, error::Error},
     trial::Trial,
@@ -38,11 +42,17 @@ pub(crate) struct Dispatch {
     pub bot: BotId,
     pub reader: Reader,
     pub groups: Groups,
+    pub breakers: Breakers,
     pub membership: Membership,
     pub enforcer: Enforcer,
     pub store: Store,
     pub telegram: Telegram,
     pub metrics: HandlerMetrics,
+    /// What `/stats` tells of.
+    pub intake: IntakeMetrics,
+    pub started: tokio::time::Instant,
+    /// Who may ask for it.
+    pub operators: BTreeSet<UserId>,
 }
 
 /// A token that Telegram refuses is mended by an operator, not by asking again soon.
@@ -118,6 +128,18 @@ impl Dispatch {
                 let changed = member::on_change(&registry, fence, change, &update);
                 ("member", changed.instrument(job.span.clone()).await)
             }
+            Event::OwnStanding(change) => {
+                let update = update_key(&job.envelope);
+                let (groups, enforcer, store) = (&self.groups, &self.enforcer, &self.store);
+                let changed = async {
+                    match change.chat.kind {
+                        ChatKind::Channel => self.watch().on_own_standing(change).await,
+                        _ => bot_rights::on_change(groups, enforcer, store, fence, change, &update).await,
+                    }
+                };
+                ("bot_rights", changed.instrument(job.span.clone()).await)
+            }
+            Event::Moved(moved) => ("migration", self.moved(fence, job, *moved).instrument(job.span.clone()).await),
             Event::Joined(joined) => {
                 let (trial, update) = (self.trial(), update_key(&job.envelope));
                 let outcome = join::on_join(&trial, &self.enforcer, fence, joined, &update);
@@ -133,7 +155,30 @@ impl Dispatch {
                 ("task", self.task(fence, job, id, task).instrument(job.span.clone()).await)
             }
         };
+        let outcome = self.unless_moved(fence, job, outcome).await;
         self.settled(name, outcome)
+    }
+
+    async fn moved(&self, fence: &Fence, job: &Job, moved: Moved) -> Result<(), HandlerError> {
+        let lane = ChatId(job.envelope.routing.0);
+        migration::on_moved(&self.groups, &self.enforcer, &self.store, fence, lane, moved).await
+    }
+
+    /// Telegram says it too when a basic group has become a supergroup. What was to be done in the old one is past; what is due there goes to
+    /// the new one.
+    async fn unless_moved(
+        &self,
+        fence: &Fence,
+        job: &Job,
+        outcome: Result<(), HandlerError>,
+    ) -> Result<(), HandlerError> {
+        let old = ChatId(job.envelope.routing.0);
+        match outcome {
+            Err(HandlerError::Telegram(Error::Migrated { to })) if old.is_basic_group() => {
+                self.moved(fence, job, Moved { old, new: to }).instrument(job.span.clone()).await
+            }
+            outcome => outcome,
+        }
     }
 
     /// Answers for all of them, or up to the first command that does not finish: what was said before it is not said again.
@@ -146,6 +191,10 @@ impl Dispatch {
     ) {
         let Self { groups, membership, store, telegram, .. } = self;
         let court = Court { groups, membership, store, telegram };
+        if let Err(err) = self.leave_if_not_served(fence, messages).await {
+            let disposition = self.settled("bot_rights", Err(err));
+            return dispositions.extend(std::iter::repeat_n(disposition, messages.len()));
+        }
         let fates = match message::on_messages(&court, &self.enforcer, fence, messages).await {
             Ok(fates) => fates,
             Err(err) => {
@@ -160,6 +209,7 @@ impl Dispatch {
                 Some(asked) if fate.stands() => self.asked(fence, posted, asked).instrument(job.span.clone()).await,
                 Some(_) | None => Ok(()),
             };
+            let outcome = self.unless_moved(fence, job, outcome).await;
             let disposition = self.settled("message", outcome);
             let unfinished = is_unfinished(&disposition);
             dispositions.push(disposition);
@@ -167,6 +217,15 @@ impl Dispatch {
                 return;
             }
         }
+    }
+
+    /// A group that is not in `ALLOWED_GROUPS`: the bot was added while it was, or nobody told that it was added.
+    async fn leave_if_not_served(&self, fence: &Fence, messages: &[Posted<'_>]) -> Result<(), HandlerError> {
+        let Some(chat) = messages.first().map(|posted| &posted.message.chat) else { return Ok(()) };
+        if chat.kind.is_group() && !self.groups.serves(chat.id).await? {
+            self.enforcer.review_standing(fence, chat.id).await?;
+        }
+        Ok(())
     }
 
     /// Counts what was decided.
@@ -179,10 +238,20 @@ impl Dispatch {
         Trial { groups, membership, store, telegram }
     }
 
+    fn watch(&self) -> Watch<'_> {
+        let Self { bot, groups, breakers, enforcer, store, telegram, .. } = self;
+        Watch { bot: *bot, groups, breakers, enforcer, store, telegram }
+    }
+
     /// A task's row goes only when the task is done: until then its shard's owner publishes it again.
     async fn task(&self, fence: &Fence, job: &Job, id: i64, task: &Task) -> Result<(), HandlerError> {
         let Some(row) = self.store.task(id).await? else { return Ok(()) };
         let chat = ChatId(job.envelope.routing.0);
+        if chat.is_basic_group()
+            && let Some(new) = self.store.moved_to(chat).await?
+        {
+            return self.moved(fence, job, Moved { old: chat, new }).await;
+        }
         let again = match self.answer(fence, chat, task).await {
             // Not in the lane: whoever presses a button would wait behind it, and meanwhile its owner would publish it again and again.
             Err(HandlerError::Telegram(err @ (Error::FloodWait { .. } | Error::Unavailable(_)))) => {
@@ -234,6 +303,11 @@ impl Dispatch {
             Task::Progress { message, total } => {
                 return tasks::progress(store, telegram, fence, chat, *message, *total).await;
             }
+            Task::Rename { message } => return enforcer.rename(fence, chat, *message).await,
+            Task::Probe { about } => return self.watch().probe(fence, ChannelId(chat.0), *about).await,
+            Task::Breaker { channel } => self.watch().follow(chat, *channel).await?,
+            Task::Notice { channel } => return self.watch().notice(fence, chat, *channel).await,
+            Task::Tell { channel, broken } => return self.watch().tell(fence, chat, *channel, *broken).await,
             Task::Warn => enforcer.warn_together(fence, chat).await?,
             Task::Unwarn { warning } => tasks::unwarn(enforcer, store, fence, *warning).await?,
             Task::Tidy { messages } => enforcer.remove(fence, chat, messages).await?,
@@ -246,6 +320,11 @@ impl Dispatch {
                 return enforcer.show_at_last(fence, chat, *message, text, buttons.as_deref()).await;
             }
             Task::Fold { message, used_ms } => return enforcer.fold(fence, chat, *message, *used_ms).await,
+            Task::Standing => return enforcer.review_standing(fence, chat).await,
+            Task::Adopt { from } => {
+                let moved = Moved { old: *from, new: chat };
+                return migration::adopt(groups, enforcer, store, fence, moved).await;
+            }
         }
         Ok(None)
     }

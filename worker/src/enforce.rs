@@ -5,6 +5,7 @@ mod admit;
 mod mute;
 mod release;
 mod say;
+mod standing;
 mod warn;
 
 use std::time::Duration;
@@ -22,7 +23,7 @@ use crate::{
     store::{
         Store,
         effects::{EffectMark, NewMute, NewWarning, Offence},
-        mutes::{Mute, MuteState},
+        mutes::MuteState,
         tasks::NewTask,
         warnings::WarningKind,
     },
@@ -32,6 +33,7 @@ use crate::{
 
 pub(crate) use release::Released;
 pub(crate) use say::Reply;
+pub(crate) use standing::Identity;
 
 /// Acts on people and messages. Checks the fence before every effect.
 #[derive(Clone)]
@@ -41,6 +43,7 @@ pub(crate) struct Enforcer {
     groups: Groups,
     membership: Membership,
     bell: Bell,
+    identity: Identity,
 }
 
 /// One person's offence in a batch of messages.
@@ -51,11 +54,13 @@ pub(crate) struct Offender {
     pub messages: Vec<MessageId>,
     pub topic: Option<i64>,
     pub sentence: Sentence,
-    /// What they are told; none: nothing.
-    pub notice: Option<WarningKind>,
+    /// What they are told.
+    pub notice: WarningKind,
     pub missing: Vec<Missing>,
     /// The open record of an earlier mute that somebody has lifted: closed before this one is written.
     pub lifted: Option<i64>,
+    /// All of it happened long ago, before an outage: they are told together with the others of that time.
+    pub stale: bool,
     /// Names the update, so that its effects are not begun twice.
     pub mark: String,
 }
@@ -66,15 +71,22 @@ const LOOK_HOLDS: Duration = Duration::from_secs(1);
 /// The shortest mute that is written down, so that it can still be sent after a retry or two.
 const SHORTEST_PLANNED: Duration = Duration::from_secs(90);
 
-/// Mutes read at a time.
-const MUTES_AT_ONCE: i64 = 500;
+/// After an outage the offenders of that time are warned together: this long after the first of them is punished.
+const WARN_STALE_AFTER: Duration = Duration::from_secs(3);
 
 /// How often a release of many is reported: the group's send budget is 20 a minute, and warnings need it too.
 pub(crate) const PROGRESS_EVERY: Duration = Duration::from_secs(3);
 
 impl Enforcer {
-    pub(crate) fn new(store: Store, telegram: Telegram, groups: Groups, membership: Membership, bell: Bell) -> Self {
-        Self { store, telegram, groups, membership, bell }
+    pub(crate) fn new(
+        identity: Identity,
+        store: Store,
+        telegram: Telegram,
+        groups: Groups,
+        membership: Membership,
+        bell: Bell,
+    ) -> Self {
+        Self { store, telegram, groups, membership, bell, identity }
     }
 
     pub(crate) fn bell(&self) -> &Bell {
@@ -93,11 +105,15 @@ impl Enforcer {
         offenders: &[Offender],
         channel_posts: &[MessageId],
     ) -> Result<(), HandlerError> {
+        if rules.paused {
+            return Ok(());
+        }
         let looked_at = Instant::now();
         let messages: Vec<MessageId> =
             offenders.iter().flat_map(|offender| &offender.messages).chain(channel_posts).copied().collect();
-        self.delete(fence, group, &messages).await?;
-
+        if !self.delete(fence, group, &messages).await? && !self.doubt(fence, group).await? {
+            return Ok(());
+        }
         let (offences, tasks) = self.offences(group, rules, offenders);
         if offences.is_empty() {
             return Ok(());
@@ -117,20 +133,22 @@ impl Enforcer {
             Ok::<(), HandlerError>(())
         });
         futures::future::join_all(mutes).await.into_iter().collect::<Result<(), _>>()?;
-        self.warn_each(fence, group, rules).await
+        let own = offenders.iter().filter(|offender| !offender.stale && offender.sentence != Sentence::Delete);
+        self.warn_each(fence, group, rules, &own.map(|offender| offender.user).collect::<Vec<_>>()).await
     }
 
-    async fn delete(&self, fence: &Fence, group: ChatId, messages: &[MessageId]) -> Result<(), HandlerError> {
+    /// False: Telegram refused some of it.
+    async fn delete(&self, fence: &Fence, group: ChatId, messages: &[MessageId]) -> Result<bool, HandlerError> {
         fence.check()?;
         match self.telegram.delete(group, messages, Priority::P0).await {
-            Ok(left) if left.is_empty() => Ok(()),
+            Ok(left) if left.is_empty() => Ok(true),
             Ok(left) => {
-                tracing::info!(chat.id = group.0, count = left.len(), "messages that cannot be deleted any more");
-                Ok(())
+                tracing::info!(chat.id = group.0, count = left.len(), "messages that cannot be deleted");
+                Ok(false)
             }
             Err(err) if is_refusal(&err) => {
                 tracing::warn!(chat.id = group.0, error = &err as &dyn std::error::Error, "may not delete here");
-                Ok(())
+                Ok(false)
             }
             Err(err) => Err(err.into()),
         }
@@ -146,8 +164,8 @@ impl Enforcer {
                 user: offender.user,
                 name: offender.name.clone(),
                 mute: (offender.sentence == Sentence::DeleteMuteWarn).then_some(NewMute { until_s, before: None }),
-                warning: offender.notice.map(|kind| NewWarning {
-                    kind,
+                warning: Some(NewWarning {
+                    kind: offender.notice,
                     thread: offender.topic,
                     missing: offender.missing.iter().map(|missing| missing.channel).collect(),
                 }),
@@ -155,24 +173,11 @@ impl Enforcer {
             })
             .collect();
         let muted = offences.iter().filter(|offence| offence.mute.is_some());
-        let tasks = muted.map(|offence| self.look_again(group, offence.user)).collect();
-        (offences, tasks)
-    }
-
-    /// A question about everybody who is muted in the group: do they still deserve it?
-    ///
-    /// # Errors
-    /// The database is away.
-    pub(crate) async fn judge_all(&self, group: ChatId) -> Result<Vec<NewTask>, HandlerError> {
-        let mut tasks = Vec::new();
-        let mut after = 0;
-        loop {
-            let some = self.store.open_mutes_in(group, after, MUTES_AT_ONCE).await?;
-            let Some(last) = some.last() else { return Ok(tasks) };
-            after = last.id;
-            let judge = |mute: &Mute| task(group, &Task::Judge { user: mute.user, bulk: true }, Duration::ZERO);
-            tasks.extend(some.iter().map(judge));
+        let mut tasks: Vec<NewTask> = muted.map(|offence| self.look_again(group, offence.user)).collect();
+        if offenders.iter().any(|offender| offender.stale && offender.sentence != Sentence::Delete) {
+            tasks.push(task(group, &Task::Warn, WARN_STALE_AFTER));
         }
+        (offences, tasks)
     }
 
     /// Puts a task into the database, to be asked when it is due.

@@ -19,6 +19,8 @@ pub(crate) enum Event {
     Press(Box<ButtonPressed>),
     Joined(Box<Joined>),
     Member(Box<MemberChanged>),
+    OwnStanding(Box<OwnChanged>),
+    Moved(Moved),
     JoinRequest(Box<JoinRequested>),
     Task(Task),
     /// Nothing for us to do, and why.
@@ -86,6 +88,12 @@ pub(crate) enum ChatKind {
     Supergroup,
     Channel,
     Unknown,
+}
+
+impl ChatKind {
+    pub(crate) fn is_group(self) -> bool {
+        matches!(self, Self::Group | Self::Supergroup)
+    }
 }
 
 /// Who wrote a message, by what the rule may do to them (telegram.md 4.1).
@@ -164,6 +172,21 @@ pub(crate) struct MemberChanged {
     pub until_s: Option<i64>,
 }
 
+/// The bot's own standing in a chat changed. What it may do there now is asked, not read from here: this may be old by now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OwnChanged {
+    pub chat: Chat,
+    pub was_in: bool,
+    pub is_in: bool,
+}
+
+/// A basic group became a supergroup, which has another id. Told in both, in no order (telegram.md 4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub old: ChatId,
+    pub new: ChatId,
+}
+
 /// What somebody was before a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Before {
@@ -240,6 +263,23 @@ pub(crate) enum Task {
     Fold { message: MessageId, used_ms: i64 },
     /// Tells how a release of many goes on, by editing the reply that announced it.
     Progress { message: MessageId, total: i64 },
+    /// What may the bot do in this group, and is that known there?
+    Standing,
+    /// This supergroup was a basic group: are its rows here?
+    Adopt { from: ChatId },
+    /// Names whom a warning for several people still is for, by editing it.
+    Rename { message: MessageId },
+    /// Can this channel be asked about its members? For its own lane.
+    Probe {
+        /// Somebody about whom it could not be asked.
+        about: Option<UserId>,
+    },
+    /// A channel's breaker has opened or closed: is anybody muted only because of it?
+    Breaker { channel: ChannelId },
+    /// Does the group know how things stand with the channel?
+    Notice { channel: ChannelId },
+    /// Tells the owner of a group in private that a channel cannot be asked about, or can be again, if it still is so.
+    Tell { channel: ChannelId, broken: bool },
 }
 
 /// How long a reply of ours stays.
@@ -271,6 +311,62 @@ impl Task {
             Self::Show { message, .. } => format!("show:{message}"),
             Self::Fold { message, .. } => format!("fold:{message}"),
             Self::Progress { message, .. } => format!("progress:{message}"),
+            Self::Standing => "standing".to_owned(),
+            Self::Adopt { from } => format!("adopt:{from}"),
+            Self::Rename { message } => format!("rename:{message}"),
+            Self::Probe { .. } => "probe".to_owned(),
+            Self::Breaker { channel } => format!("breaker:{channel}"),
+            Self::Notice { channel } => format!("notice:{channel}"),
+            Self::Tell { channel, .. } => format!("tell:{channel}"),
+        }
+    }
+
+    /// The same question in the supergroup that the group has become. None: it was about messages, which are out of reach there, and the
+    /// same numbers mean others.
+    pub(crate) fn in_supergroup(self) -> Option<Self> {
+        match self {
+            Self::Judge { .. }
+            | Self::Seek { .. }
+            | Self::Left { .. }
+            | Self::Admit { .. }
+            | Self::Warn
+            | Self::Standing
+            | Self::Adopt { .. }
+            | Self::Probe { .. }
+            | Self::Breaker { .. }
+            | Self::Notice { .. }
+            | Self::Tell { .. } => Some(self),
+            Self::Say { text, buttons, stay, .. } => {
+                Some(Self::Say { text, topic: None, tidy: Vec::new(), buttons, stay })
+            }
+            Self::Unwarn { .. }
+            | Self::Tidy { .. }
+            | Self::Progress { .. }
+            | Self::Rename { .. }
+            | Self::Show { .. }
+            | Self::Fold { .. } => None,
+        }
+    }
+
+    /// One of many: it waits for whatever else there is in its lane.
+    pub(crate) fn is_bulk(&self) -> bool {
+        match self {
+            Self::Judge { bulk, .. } => *bulk,
+            Self::Breaker { .. } | Self::Notice { .. } | Self::Tell { .. } => true,
+            Self::Warn
+            | Self::Show { .. }
+            | Self::Fold { .. }
+            | Self::Unwarn { .. }
+            | Self::Tidy { .. }
+            | Self::Say { .. }
+            | Self::Progress { .. }
+            | Self::Seek { .. }
+            | Self::Left { .. }
+            | Self::Admit { .. }
+            | Self::Standing
+            | Self::Adopt { .. }
+            | Self::Rename { .. }
+            | Self::Probe { .. } => false,
         }
     }
 }
@@ -309,10 +405,21 @@ mod tests {
             (Task::Warn, r#"{"task":"warn"}"#, "warn"),
             (Task::Unwarn { warning: 9 }, r#"{"task":"unwarn","warning":9}"#, "unwarn:9"),
             (Task::Tidy { messages: tidy.clone() }, r#"{"task":"tidy","messages":[3,4]}"#, "tidy:3,4"),
+            (Task::Standing, r#"{"task":"standing"}"#, "standing"),
+            (Task::Adopt { from: ChatId(-5) }, r#"{"task":"adopt","from":-5}"#, "adopt:-5"),
             (
                 Task::Progress { message: MessageId(3), total: 12 },
                 r#"{"task":"progress","message":3,"total":12}"#,
                 "progress:3",
+            ),
+            (Task::Rename { message: MessageId(3) }, r#"{"task":"rename","message":3}"#, "rename:3"),
+            (Task::Probe { about: Some(UserId(7)) }, r#"{"task":"probe","about":7}"#, "probe"),
+            (Task::Breaker { channel: ChannelId(-5) }, r#"{"task":"breaker","channel":-5}"#, "breaker:-5"),
+            (Task::Notice { channel: ChannelId(-5) }, r#"{"task":"notice","channel":-5}"#, "notice:-5"),
+            (
+                Task::Tell { channel: ChannelId(-5), broken: true },
+                r#"{"task":"tell","channel":-5,"broken":true}"#,
+                "tell:-5",
             ),
             (
                 Task::Say { text: "Hi 😀".to_owned(), topic: Some(2), tidy, buttons: None, stay: Stay::Briefly },
@@ -333,6 +440,30 @@ mod tests {
         let say = serde_json::from_str::<Task>(r#"{"task":"say","text":"Hi","topic":null,"tidy":[]}"#).expect("a task");
         let text = "Hi".to_owned();
         assert_eq!(say, Task::Say { text, topic: None, tidy: Vec::new(), buttons: None, stay: Stay::Briefly });
+    }
+
+    #[test]
+    fn questions_about_messages_stay_behind_in_the_old_group() {
+        let say = |tidy: &[i64]| Task::Say {
+            text: "Hi".to_owned(),
+            topic: None,
+            tidy: tidy.iter().copied().map(MessageId).collect(),
+            buttons: None,
+            stay: Stay::Briefly,
+        };
+        let judge = Task::Judge { user: UserId(7), bulk: false };
+        let cases = [
+            (judge.clone(), Some(judge)),
+            (Task::Warn, Some(Task::Warn)),
+            (say(&[3]), Some(say(&[]))),
+            (Task::Standing, Some(Task::Standing)),
+            (Task::Tidy { messages: vec![MessageId(3)] }, None),
+            (Task::Unwarn { warning: 1 }, None),
+            (Task::Progress { message: MessageId(3), total: 1 }, None),
+        ];
+        for (task, expected) in cases {
+            assert_eq!(task.clone().in_supergroup(), expected, "{task:?}");
+        }
     }
 
     #[test]

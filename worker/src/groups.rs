@@ -2,7 +2,11 @@
 
 mod settings;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use moka::future::Cache as Memory;
 use shared::ids::{ChannelId, ChatId, UserId};
@@ -11,6 +15,7 @@ pub(crate) use settings::{ChannelPosts, JoinRequests, Mode, OnChannelLeave, Sett
 
 use crate::{
     event::Author,
+    policy::standing::Said,
     store::{Store, error::StoreError, groups::GroupRow},
     telegram::{Telegram, budget::Priority, error::Error},
 };
@@ -38,6 +43,8 @@ pub(crate) struct Rules {
     pub settings: Settings,
     /// Users and channels that may write without subscribing.
     pub allowed: HashSet<i64>,
+    /// The bot lacks rights: nothing is enforced until it has them.
+    pub paused: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +83,7 @@ impl Rules {
             settings: Settings::read(row.group, &row.params),
             title: row.title,
             allowed: row.allowed.into_iter().collect(),
+            paused: row.said.and_then(|said| Said::read(&said)).is_some_and(Said::pauses),
         })
     }
 }
@@ -88,6 +96,10 @@ pub(crate) struct Groups {
     admins: Memory<ChatId, Arc<HashSet<UserId>>>,
     /// Groups in which somebody who is no admin was answered lately.
     answered: Memory<ChatId, ()>,
+    /// The groups that the bot works in; none named means all.
+    served: Arc<BTreeSet<ChatId>>,
+    /// Whether groups that are not named were once one that is.
+    once_served: Memory<ChatId, bool>,
 }
 
 /// Rules as they were read; None is a group that is not protected.
@@ -98,13 +110,15 @@ struct Known {
 }
 
 impl Groups {
-    pub(crate) fn new(store: Store, telegram: Telegram) -> Self {
+    pub(crate) fn new(store: Store, telegram: Telegram, served: BTreeSet<ChatId>) -> Self {
         Self {
             store,
             telegram,
             rules: Memory::builder().max_capacity(CAPACITY).time_to_live(STALE).build(),
             admins: Memory::builder().max_capacity(CAPACITY).time_to_live(ADMINS).build(),
             answered: Memory::builder().max_capacity(CAPACITY).time_to_live(ANSWERED).build(),
+            served: Arc::new(served),
+            once_served: Memory::builder().max_capacity(CAPACITY).time_to_live(FRESH).build(),
         }
     }
 
@@ -120,7 +134,7 @@ impl Groups {
             return Ok(known.rules.clone());
         }
         let read_at = tokio::time::Instant::now();
-        match (self.store.group(group).await, known) {
+        match (self.row(group).await, known) {
             (Ok(row), _) => {
                 let rules = row.and_then(Rules::of).map(Arc::new);
                 self.rules.insert(group, Known { rules: rules.clone(), read_at }).await;
@@ -139,12 +153,33 @@ impl Groups {
     /// # Errors
     /// The database is away, or the row cannot be read.
     pub(crate) async fn rules_as_written(&self, group: ChatId) -> Result<Option<Rules>, StoreError> {
-        Ok(self.store.group(group).await?.and_then(Rules::of))
+        Ok(self.row(group).await?.and_then(Rules::of))
+    }
+
+    async fn row(&self, group: ChatId) -> Result<Option<GroupRow>, StoreError> {
+        if self.serves(group).await? { self.store.group(group).await } else { Ok(None) }
+    }
+
+    /// Whether the operator lets the bot work in this group, or did before it became a supergroup.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub(crate) async fn serves(&self, group: ChatId) -> Result<bool, StoreError> {
+        if self.served.is_empty() || self.served.contains(&group) {
+            return Ok(true);
+        }
+        if let Some(once) = self.once_served.get(&group).await {
+            return Ok(once);
+        }
+        let once = self.store.moved_from(group).await?.is_some_and(|old| self.served.contains(&old));
+        self.once_served.insert(group, once).await;
+        Ok(once)
     }
 
     /// Drops what is remembered of a group's rules: they have changed.
     pub(crate) async fn forget(&self, group: ChatId) {
         self.rules.invalidate(&group).await;
+        self.once_served.invalidate(&group).await;
     }
 
     /// The people among the group's admins. Other bots are left out.

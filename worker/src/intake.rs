@@ -14,7 +14,13 @@ use shared::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{fence::Fence, lanes::Lanes, metrics::IntakeMetrics, store::Store, timers::Owned};
+use crate::{
+    fence::Fence,
+    lanes::{Lanes, Rank},
+    metrics::IntakeMetrics,
+    store::Store,
+    timers::Owned,
+};
 use ownership::Failing;
 use settle::{Disposition, Settler, Work};
 
@@ -179,7 +185,11 @@ impl<Q: Deliver, H: Handle> Intake<Q, H> {
         };
         let kib = self.room.kib(envelope.body.len()).await;
         let key = LaneKey { shard: fence.shard, chat: envelope.routing };
-        let urgent = envelope.source != Source::Messages;
+        let rank = match envelope.source {
+            Source::Messages => Rank::Rest,
+            Source::Task if envelope.bulk => Rank::Bulk,
+            Source::Task | Source::Bot | Source::User(_) => Rank::Urgent,
+        };
         self.metrics.taken_in.inc();
         let span = settle::span(&envelope, fence.shard);
         let work = Work {
@@ -192,7 +202,7 @@ impl<Q: Deliver, H: Handle> Intake<Q, H> {
             fence: fence.clone(),
             _place: Place { _delivery: place, _kib: kib },
         };
-        self.lanes.push(key, work, urgent);
+        self.lanes.push(key, work, rank);
     }
 }
 

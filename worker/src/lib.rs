@@ -10,6 +10,7 @@ mod dispatch;
 mod event;
 mod handlers;
 
+mod breakers;
 mod groups;
 mod ledger;
 mod membership;
@@ -22,10 +23,12 @@ mod pressed;
 mod texts;
 
 mod cache;
+mod purge;
 pub mod store;
 pub mod telegram;
 mod timers;
 
+mod menus;
 mod metrics;
 mod migrate;
 mod run;

@@ -7,10 +7,11 @@ use rand::Rng as _;
 use shared::ids::{ChannelId, UserId};
 
 use crate::{
+    breakers::Breakers,
     cache::{Cache, Key, Redis, Value},
     metrics::CacheMetrics,
     policy::{Answer, FRESH_MS, Fact},
-    telegram::{Telegram, budget::Priority, error::Error, replies::MemberStatus},
+    telegram::{Telegram, budget::Priority, replies::MemberStatus},
 };
 
 /// A subscriber is asked about again after this long (seed decision 3).
@@ -41,6 +42,7 @@ pub(crate) struct Membership {
     verdicts: Cache<Question, Verdict>,
     /// Answers that are at most 5 s old, and the questions in flight: whoever asks meanwhile waits for the same answer.
     recent: Memory<Question, Fact>,
+    breakers: Breakers,
     telegram: Telegram,
     metrics: CacheMetrics,
 }
@@ -119,11 +121,12 @@ impl Value for Verdict {
 }
 
 impl Membership {
-    pub(crate) fn new(telegram: Telegram, redis: Option<Redis>, metrics: CacheMetrics) -> Self {
+    pub(crate) fn new(telegram: Telegram, breakers: Breakers, redis: Option<Redis>, metrics: CacheMetrics) -> Self {
         let fresh = Duration::from_millis(FRESH_MS.unsigned_abs());
         Self {
             verdicts: Cache::new(CAPACITY, redis, metrics.clone()),
             recent: Memory::builder().time_to_live(fresh).max_capacity(CAPACITY / 10).build(),
+            breakers,
             telegram,
             metrics,
         }
@@ -164,9 +167,16 @@ impl Membership {
     }
 
     async fn fact(&self, question: Question, freshness: Freshness, priority: Priority) -> Fact {
-        if freshness == Freshness::Cached
-            && let Some(verdict) = self.verdicts.get(&question).await
-        {
+        let cached = if freshness == Freshness::Cached { self.verdicts.get(&question).await } else { None };
+        // A subscriber's message costs no more than this look. A "no" is only worth something where it can be asked about again.
+        if let Some(verdict) = cached.filter(|verdict| verdict.answer == Answer::Yes) {
+            self.metrics.hits.inc();
+            return verdict.fact(question.channel);
+        }
+        if self.breakers.is_open(question.channel).await {
+            return Fact { channel: question.channel, answer: Answer::Broken, as_of_ms: shared::clock::now_ms() };
+        }
+        if let Some(verdict) = cached {
             self.metrics.hits.inc();
             return verdict.fact(question.channel);
         }
@@ -229,7 +239,12 @@ impl Membership {
                     error = &err as &dyn std::error::Error,
                     "membership unknown: nobody is punished for it"
                 );
-                (no_answer(&err), None, shared::clock::now_ms())
+                if err.says_setup_is_broken() {
+                    self.breakers.suspect(channel, user).await;
+                    (Answer::Broken, None, shared::clock::now_ms())
+                } else {
+                    (Answer::Unknown, None, shared::clock::now_ms())
+                }
             }
         };
         if let Some(verdict) = Verdict::new(answer, as_of_ms, until_s) {
@@ -251,14 +266,6 @@ fn answer(status: MemberStatus, is_member: Option<bool>) -> Answer {
             None => Answer::Unknown,
         },
         MemberStatus::Other => Answer::Unknown,
-    }
-}
-
-/// Unknown, whatever the error; some say that the channel's set-up is at fault (telegram.md 3.3).
-fn no_answer(err: &Error) -> Answer {
-    match err {
-        Error::ChatInaccessible { .. } | Error::MissingRight { .. } => Answer::Broken,
-        _ => Answer::Unknown,
     }
 }
 

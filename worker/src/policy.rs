@@ -1,5 +1,8 @@
 //! Rules + facts -> decision. Pure: knows nothing of how facts were found or what is said to whom.
 
+use std::time::Duration;
+pub(crate) mod standing;
+
 use shared::ids::ChannelId;
 
 /// A "no" older than this never punishes and never answers a press (product.md 1).
@@ -157,6 +160,17 @@ pub(crate) fn release(deserved: bool, muted: Muted) -> Release {
     }
 }
 
+/// When what is open (a mute, a request to join, a breaker) is looked at again, by its age: the updates that would end it get lost.
+pub(crate) fn recheck_after(age: Duration) -> Duration {
+    let minutes = match age.as_secs() / 60 {
+        0 => 1,
+        1..5 => 5,
+        5..15 => 15,
+        _ => 60,
+    };
+    Duration::from_secs(minutes * 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,5 +265,12 @@ mod tests {
         .filter(|&presence| sentence(presence) == Sentence::DeleteMuteWarn)
         .collect();
         assert_eq!(muted, [Presence::CanSpeak]);
+    }
+
+    #[test]
+    fn the_older_the_less_often_it_is_looked_at() {
+        for (age_s, minutes) in [(0, 1), (59, 1), (60, 5), (299, 5), (300, 15), (899, 15), (900, 60), (86_400, 60)] {
+            assert_eq!(recheck_after(Duration::from_secs(age_s)), Duration::from_secs(minutes * 60), "{age_s} s");
+        }
     }
 }

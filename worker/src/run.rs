@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use shared::{
     args::{BadSetting, Bot},
     health::{Admin, Readiness},
-    ids::BotId,
+    ids::{BotId, UserId},
     queue::{Deliver, Publish, jetstream::JetStream, jetstream::JetStreamConfig},
     shard::Shards,
     telemetry::chain,
@@ -19,18 +19,20 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
 use crate::{
+    breakers::Breakers,
     cache::{Redis, RedisConfig},
-    config::{Config, Limits, TELEGRAM_TIMEOUT},
+    config::{Access, Config, Limits, TELEGRAM_TIMEOUT},
     dispatch::Dispatch,
-    enforce::Enforcer,
+    enforce::{Enforcer, Identity},
     event::Reader,
     groups::Groups,
     intake::Intake,
     membership::Membership,
+    menus,
     metrics::WorkerMetrics,
+    purge,
     store::{
         Store, StoreConfig,
-        error::StoreError,
         migrate::{self, SchemaError},
     },
     telegram::{Telegram, TelegramConfig, error::Error},
@@ -84,6 +86,7 @@ pub async fn run(config: Config, admin: TcpListener, stop: CancellationToken) ->
             shards: config.queue.shards,
             drain: config.process.drain(),
             telegram: telegram(&config.bot, &config.limits, &metrics)?,
+            access: config.access,
             queue,
             store,
             redis,
@@ -106,6 +109,7 @@ pub struct Work<Q> {
     pub shards: Shards,
     pub drain: Duration,
     pub telegram: Telegram,
+    pub access: Access,
     pub queue: Q,
     pub store: Store,
     pub redis: Option<Redis>,
@@ -118,32 +122,45 @@ pub struct Work<Q> {
 /// # Errors
 /// Telegram does not accept the token.
 pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken) -> anyhow::Result<()> {
-    let Work { bot, shards, drain, telegram, queue, store, redis, metrics, readiness } = work;
+    let Work { bot, shards, drain, telegram, access, queue, store, redis, metrics, readiness } = work;
     let Some(username) = username(&telegram, &stop).await? else { return Ok(()) };
     readiness.set(condition::TELEGRAM, Ok(()));
 
     let bell = Bell::default();
     let owned = Owned::default();
-    let groups = Groups::new(store.clone(), telegram.clone());
-    let membership = Membership::new(telegram.clone(), redis, metrics.cache.clone());
-    let enforcer = Enforcer::new(store.clone(), telegram.clone(), groups.clone(), membership.clone(), bell.clone());
+    let groups = Groups::new(store.clone(), telegram.clone(), access.groups());
+    let breakers = Breakers::new(store.clone(), bell.clone());
+    let membership = Membership::new(telegram.clone(), breakers.clone(), redis, metrics.cache.clone());
+    let enforcer = Enforcer::new(
+        Identity { id: UserId(bot.0), username: username.clone() },
+        store.clone(),
+        telegram.clone(),
+        groups.clone(),
+        membership.clone(),
+        bell.clone(),
+    );
     let dispatch = Dispatch {
         bot,
         reader: Reader { bot, username: username.clone() },
         groups,
+        breakers,
         membership,
         enforcer,
         store: store.clone(),
-        telegram,
+        telegram: telegram.clone(),
         metrics: metrics.handlers.clone(),
+        intake: metrics.intake.clone(),
+        started: tokio::time::Instant::now(),
+        operators: access.operators(),
     };
     let timers = Timers { store: store.clone(), queue: queue.clone(), bot, owned: owned.clone(), bell };
-    let intake = Intake::new(queue.clone(), store.clone(), dispatch, metrics.intake.clone(), owned, owner_id());
+    let intake = Intake::new(queue.clone(), store.clone(), dispatch, metrics.intake.clone(), owned.clone(), owner_id());
 
     let background = TaskTracker::new();
     background.spawn(timers.run(stop.clone()));
     background.spawn(watch_backlog(queue, metrics.clone(), stop.clone()));
-    background.spawn(purge(store, stop.clone()));
+    background.spawn(purge::run(store, owned, stop.clone()));
+    background.spawn(menus::set(telegram, stop.clone()));
     background.close();
     tracing::info!(bot = %username, shards = shards.count(), "working");
     let stopping = readiness.clone();
@@ -289,32 +306,6 @@ async fn watch_backlog<Q: Deliver>(queue: Q, metrics: WorkerMetrics, stop: Cance
         }
         tokio::select! {
             () = tokio::time::sleep(BACKLOG_EVERY) => {}
-            () = stop.cancelled() => return,
-        }
-    }
-}
-
-/// Marks of effects are of use for as long as Telegram may deliver an update again: a day, and a day to spare.
-const MARKS_KEPT_MS: i64 = 48 * 3600 * 1000;
-
-const PURGE_EVERY: Duration = Duration::from_secs(600);
-
-/// Between two parts of what is to be removed.
-const PURGE_ON: Duration = Duration::from_millis(200);
-
-async fn purge(store: Store, stop: CancellationToken) {
-    loop {
-        let pause = match store.purge_marks(shared::clock::now_ms() - MARKS_KEPT_MS).await {
-            // There may be more; a moment for SQLite's other writers.
-            Ok(1..) => PURGE_ON,
-            Ok(0) | Err(StoreError::Unavailable(_)) => PURGE_EVERY,
-            Err(err) => {
-                tracing::warn!(error = &err as &dyn std::error::Error, "old marks could not be removed");
-                PURGE_EVERY
-            }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => return,
         }
     }

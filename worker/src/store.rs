@@ -4,6 +4,8 @@
 //! BOOLEAN column on SQLite and truths read as numbers, JSON and times as text and numbers; see migrations/README.md.
 
 pub mod allowed;
+pub mod breakers;
+pub mod counts;
 pub mod effects;
 pub mod epochs;
 pub mod error;
@@ -12,8 +14,11 @@ pub mod inbox;
 pub mod join_requests;
 pub mod metrics;
 pub mod migrate;
+pub mod moves;
 pub mod mutes;
+pub mod purge;
 mod sql;
+pub mod standings;
 pub mod tasks;
 pub mod url;
 pub mod warnings;

@@ -1,5 +1,5 @@
-//! Every sentence and keyboard that a person sees: the warning here, answers to presses in `alert`, replies to commands in `reply`, and what
-//! has pages of its own in `setup`, `settings`, `allow` and `menu`.
+//! Every sentence and keyboard that a person sees: the warning here, answers to presses in `alert`, replies to commands in `reply`, news of
+//! channels in `notice`, and what has pages of its own in `setup`, `settings`, `allow` and `private`.
 //!
 //! Names and titles are other people's text: blank, huge, right to left, full of markup. No parse mode is used, so nothing in them can
 //! break a message; what remains is to keep them short and unable to rearrange what stands around them.
@@ -7,6 +7,9 @@
 pub(crate) mod alert;
 pub(crate) mod allow;
 pub(crate) mod menu;
+pub(crate) mod notice;
+pub(crate) mod own;
+pub(crate) mod private;
 pub(crate) mod reply;
 pub(crate) mod settings;
 pub(crate) mod setup;

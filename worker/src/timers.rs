@@ -19,7 +19,10 @@ use shared::{
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::store::{Store, error::StoreError, tasks::TaskRow};
+use crate::{
+    event::Task,
+    store::{Store, error::StoreError, tasks::TaskRow},
+};
 
 /// How often the database is asked, for rows that another worker has written.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -32,17 +35,6 @@ const FULL_MS: i64 = 5_000;
 
 /// Rows published at a time.
 const BATCH: i64 = 500;
-
-/// When what is open (a mute, a request to join) is looked at again, by its age: the updates that would end it get lost.
-pub(crate) fn recheck_after(age: Duration) -> Duration {
-    let minutes = match age.as_secs() / 60 {
-        0 => 1,
-        1..5 => 5,
-        5..15 => 15,
-        _ => 60,
-    };
-    Duration::from_secs(minutes * 60)
-}
 
 /// Shards that this worker owns now.
 #[derive(Clone, Debug, Default)]
@@ -175,6 +167,8 @@ impl<P: Publish> Timers<P> {
         let body = Bytes::from(row.body.clone());
         let mut envelope = Envelope::task(self.bot, RoutingKey(row.chat.0), row.id, row.attempt, now_ms, body);
         envelope.trace = trace_context::headers(&row.trace);
+        // What cannot be read is for the dead letters, and in no hurry either.
+        envelope.bulk = serde_json::from_str::<Task>(&row.body).map_or(true, |task| task.is_bulk());
         envelope
     }
 }

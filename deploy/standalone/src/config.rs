@@ -7,7 +7,7 @@ use shared::{
     shard::Shards,
 };
 use worker::{
-    config::{Limits, Migrate, Pool},
+    config::{Access, Limits, Migrate, Pool},
     store::{StoreConfig, url::DatabaseUrl},
 };
 
@@ -35,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) updates: gateway::config::Updates,
     #[command(flatten)]
     pub(crate) database: Database,
+    #[command(flatten)]
+    pub(crate) access: Access,
     #[command(flatten)]
     pub(crate) limits: Limits,
     #[command(flatten)]

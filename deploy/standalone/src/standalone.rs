@@ -86,6 +86,7 @@ pub(crate) async fn run(
         shards: Config::shards(),
         drain: config.process.drain(),
         telegram: worker::telegram(&config.bot, &config.limits, &metrics)?,
+        access: config.access,
         queue: queue.clone(),
         store: store.clone(),
         redis: None,

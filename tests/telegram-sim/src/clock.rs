@@ -47,6 +47,11 @@ impl Clock {
         self.advanced_ms.send_modify(|total| *total += millis(by));
     }
 
+    /// Moves the world's time back: what is said now is old for a bot once the time is [advanced](Self::advance) again, as after an outage.
+    pub fn turn_back(&self, by: Duration) {
+        self.advanced_ms.send_modify(|total| *total -= millis(by));
+    }
+
     /// Waits until the world's time is `at_ms`, however it gets there.
     pub(crate) async fn sleep_until(&self, at_ms: i64) {
         let mut moved = self.advanced_ms.subscribe();

@@ -164,7 +164,8 @@ async fn a_burst_of_ten_messages_makes_one_mute_and_one_warning() -> anyhow::Res
     bot.settled(&place).await?;
     let calls = bot.sim.calls().in_chat(place.group);
     assert_eq!(calls.of("restrictChatMember").len(), 1, "{calls}");
-    let warnings = calls.of("sendMessage").only(|call| call.args.contains_key("reply_markup"));
+    let buttons = |call: &telegram_sim::ledger::Call| call.args.get("reply_markup").map(ToString::to_string);
+    let warnings = calls.of("sendMessage").only(|call| buttons(call).is_some_and(|it| it.contains("I have joined")));
     assert_eq!(warnings.len(), 1, "{calls}");
     Ok(())
 }

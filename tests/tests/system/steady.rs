@@ -14,7 +14,7 @@ use crate::metrics::{Samples, page, parsed};
 const MESSAGES: usize = 100;
 
 /// Questions that the worker asks by itself, whoever writes or not, and the wait for a connection, which every question is counted with.
-const BACKGROUND: [&str; 3] = ["query=\"next_due\"", "query=\"due_tasks\"", "query=\"acquire\""];
+const BACKGROUND: [&str; 4] = ["query=\"next_due\"", "query=\"due_tasks\"", "query=\"purge_", "query=\"acquire\""];
 
 #[tokio::test]
 async fn a_subscribers_message_asks_nobody_anything() -> anyhow::Result<()> {

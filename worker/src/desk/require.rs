@@ -1,10 +1,13 @@
 //! Requiring a channel: every check, and then everything in one transaction, so that a check that fails leaves nothing behind.
 
+use std::time::Duration;
+
 use shared::ids::ChatId;
 
 use super::{Desk, Stop, named_chat};
 use crate::{
-    event::{Author, ChatKind, MessagePosted},
+    enforce::task,
+    event::{Author, ChatKind, MessagePosted, Task},
     fence::Fence,
     groups::{Setting, changed},
     pressed::How,
@@ -69,7 +72,9 @@ impl Desk<'_> {
             return Err(Stop::Say(reply::rights_missing(&lacking, self.links)));
         }
         let channel = self.channel(asker, wish.channel, wish.named).await?;
-        if let (How::Ask, Some(rules)) = (how, self.groups.rules(group).await?) {
+        let before = self.groups.rules(group).await?;
+        if let (How::Ask, Some(rules)) = (how, &before) {
+            self.enforcer.look_if_paused(group, rules).await?;
             return Err(Stop::Say(if rules.channel_ids().any(|id| id == channel.channel) {
                 reply::protected_already(&channel.title).into()
             } else {
@@ -78,10 +83,15 @@ impl Desk<'_> {
         }
         let (owner, owner_username) = self.owner(group, asker).await?;
         // Under another rule some of the muted may be no offenders any more.
-        let tasks = match how {
+        let mut tasks = match how {
             How::Ask | How::Both => Vec::new(),
             How::Replace | How::Either => self.enforcer.judge_all(group).await?,
         };
+        if let (How::Replace, Some(rules)) = (how, &before) {
+            // What the group was told of a channel that it does not require any more has served.
+            let dropped = rules.channel_ids().filter(|id| *id != channel.channel);
+            tasks.extend(dropped.map(|channel| task(group, &Task::Notice { channel }, Duration::ZERO)));
+        }
         let protect = Protect {
             group,
             group_title: wish.group_title.to_owned(),
@@ -95,6 +105,10 @@ impl Desk<'_> {
         self.store.protect(fence.into(), &protect, &tasks).await?;
         self.groups.forget(group).await;
         self.enforcer.bell().ring([fence.shard]);
+        if self.store.breaker(protect.channel.channel).await?.is_some() {
+            // It has just been seen to be in order.
+            self.enforcer.later(protect.channel.channel.into(), &Task::Probe { about: None }, Duration::ZERO).await?;
+        }
         tracing::info!(chat.id = group.0, channel.id = protect.channel.channel.0, ?how, "protected");
         let rules = self.groups.rules_as_written(group).await?;
         Ok(rules.map_or_else(|| reply::CHECK_LATER.to_owned(), |rules| reply::protected(&rules)).into())

@@ -14,7 +14,7 @@ use crate::{
         message::Posted,
         protect, settings, setup,
         start::{self, Porch},
-        status,
+        stats, status,
     },
     pressed::Prompt,
     texts::Links,
@@ -30,8 +30,8 @@ pub(super) enum Asked<'a> {
 impl<'a> Asked<'a> {
     /// None for almost every message: what only looks like a command is somebody else's.
     pub(super) fn of(message: &'a MessagePosted) -> Option<Self> {
-        const COMMANDS: [&str; 9] =
-            ["protect", "unprotect", "status", "setup", "settings", "allow", "disallow", "start", "help"];
+        const COMMANDS: [&str; 10] =
+            ["protect", "unprotect", "status", "setup", "settings", "allow", "disallow", "start", "help", "stats"];
         if let Some(command) = &message.command {
             return COMMANDS.contains(&command.name.as_str()).then_some(Self::Command(command));
         }
@@ -43,10 +43,12 @@ impl<'a> Asked<'a> {
 impl Dispatch {
     /// A command is carried out once: a late repetition would be answered again, and could undo what was said since.
     pub(super) async fn asked(&self, fence: &Fence, posted: &Posted<'_>, asked: Asked<'_>) -> Result<(), HandlerError> {
-        if !self.store.marked(slice::from_ref(&posted.update)).await?.is_empty() {
+        let (desk, message) = (self.desk(), posted.message);
+        if message.chat.kind.is_group() && !self.groups.serves(message.chat.id).await?
+            || !self.store.marked(slice::from_ref(&posted.update)).await?.is_empty()
+        {
             return Ok(());
         }
-        let (desk, message) = (self.desk(), posted.message);
         match asked {
             Asked::Command(command) => self.command(fence, message, command).await?,
             Asked::Answer(typed, Prompt::Channel) => setup::on_typed(&desk, fence, message, typed).await?,
@@ -72,6 +74,10 @@ impl Dispatch {
             ("settings", _) => settings::on_settings(&desk, fence, message).await,
             ("allow", _) => allow::on_command(&desk, fence, message, Which::Allow, args).await,
             ("disallow", _) => allow::on_command(&desk, fence, message, Which::Disallow, args).await,
+            ("stats", Some(person)) if self.operators.contains(&person.id) => {
+                let (intake, up) = (&self.intake, self.started.elapsed());
+                stats::on_stats(enforcer, &self.store, intake, up, fence, message).await
+            }
             ("start", Some(person)) => start::on_start(&porch, fence, message, person).await,
             ("help", Some(_)) => start::on_help(&porch, fence, message).await,
             ("start", None) if desk.is_admin(message.chat.id, &message.author).await? => {

@@ -42,6 +42,9 @@ impl Enforcer {
 
     /// Mutes as the record says, unless the person has subscribed since it was written.
     pub(crate) async fn mute(&self, fence: &Fence, rules: &Rules, mute: &Mute) -> Result<(), HandlerError> {
+        if rules.paused {
+            return self.close(fence, mute.id, "the bot lacks rights").await;
+        }
         let mut facts = Vec::new();
         for channel in rules.channel_ids() {
             facts.extend(self.membership.recall(mute.user, channel).await);
@@ -75,7 +78,11 @@ impl Enforcer {
                     error = &err as &dyn std::error::Error,
                     "may not mute"
                 );
-                self.close(fence, mute.id, err.code()).await
+                self.close(fence, mute.id, err.code()).await?;
+                if matches!(err, Error::MissingRight { .. } | Error::ChatInaccessible { .. }) {
+                    self.doubt(fence, mute.group).await?;
+                }
+                Ok(())
             }
             Err(err) => Err(err.into()),
         }

@@ -1,12 +1,21 @@
 //! Lifting what we did, and nothing else.
 
+use std::time::Duration;
+
+use shared::ids::ChatId;
+
 use crate::{
-    enforce::Enforcer,
+    enforce::{Enforcer, task},
+    event::Task,
     fence::Fence,
     handlers::HandlerError,
     ledger,
     policy::{self, Muted, Release},
-    store::mutes::{Mute, MuteState},
+    store::{
+        error::StoreError,
+        mutes::{Mute, MuteState},
+        tasks::NewTask,
+    },
     telegram::{budget::Priority, error::Error, permissions::Permissions},
 };
 
@@ -21,7 +30,26 @@ pub(crate) enum Released {
     Unknown,
 }
 
+/// Mutes read at a time.
+const MUTES_AT_ONCE: i64 = 500;
+
 impl Enforcer {
+    /// A question about everybody that is muted in the group: do they still deserve it?
+    ///
+    /// # Errors
+    /// The database is away.
+    pub(crate) async fn judge_all(&self, group: ChatId) -> Result<Vec<NewTask>, StoreError> {
+        let mut tasks = Vec::new();
+        let mut after = 0;
+        loop {
+            let some = self.store.open_mutes_in(group, after, MUTES_AT_ONCE).await?;
+            let Some(last) = some.last() else { return Ok(tasks) };
+            after = last.id;
+            let judge = |mute: &Mute| task(group, &Task::Judge { user: mute.user, bulk: true }, Duration::ZERO);
+            tasks.extend(some.iter().map(judge));
+        }
+    }
+
     /// Lifts a mute if it is still exactly the one that our record tells of. Whatever else is found was set by a person since, and stays;
     /// the record is closed.
     ///
@@ -72,6 +100,10 @@ impl Enforcer {
                     error = &err as &dyn std::error::Error,
                     "may not release; the mute ends by itself"
                 );
+                if matches!(err, Error::MissingRight { .. }) {
+                    // A task, because many may fail at once and one look is enough.
+                    self.later(mute.group, &Task::Standing, Duration::ZERO).await?;
+                }
                 return Ok(Released::Unknown);
             }
             Err(err) => return Err(err.into()),

@@ -12,7 +12,7 @@ use crate::{
     handlers::HandlerError,
     policy::{Answer, Missing},
     store::warnings::{Warning, WarningEnd, WarningKind, WarningState},
-    telegram::{budget::Priority, error::Error, sending::Occasion},
+    telegram::{budget::Priority, error::Error, message::Outgoing, sending::Occasion},
     texts::{self, Named},
 };
 
@@ -22,37 +22,78 @@ const SENT_AT_MOST: i64 = 2;
 /// When a send whose outcome is not known is looked at again.
 const UNKNOWN_WAIT: Duration = Duration::from_secs(5);
 
+/// Several people are named in a message of their own for at most this long after its first; later ones get another. With the longest
+/// `warning_ttl` it still goes before Telegram stops deleting it (48 h).
+const OPEN_TO_OTHERS_MS: i64 = 15 * 60 * 1000;
+
+/// Names that leave a message within this time leave it by one edit.
+const RENAME_AFTER: Duration = Duration::from_secs(1);
+
+/// A message that warns several people, and whom it names.
+struct Board {
+    message: MessageId,
+    named: Vec<Warning>,
+}
+
+/// Into which message warnings go.
+enum Into {
+    /// One of their own.
+    Own,
+    /// One for several people.
+    Shared(Option<Board>),
+}
+
 impl Enforcer {
-    /// Sends what waits in the group, one warning a person, as far as the budget goes. The rest merges into one when it opens again.
-    pub(super) async fn warn_each(&self, fence: &Fence, group: ChatId, rules: &Rules) -> Result<(), HandlerError> {
-        for warning in self.store.wanted_warnings(group).await? {
-            if !self.warn(fence, group, rules, &[warning]).await? {
+    /// Sends what waits for these people, one warning each, as far as the budget goes. The rest merges into one when it opens again.
+    pub(super) async fn warn_each(
+        &self,
+        fence: &Fence,
+        group: ChatId,
+        rules: &Rules,
+        people: &[UserId],
+    ) -> Result<(), HandlerError> {
+        let wanted = self.store.wanted_warnings(group).await?;
+        // A mute may have shown that the bot has lost its rights.
+        if !self.enforces(group).await? {
+            return self.drop_wanted(fence, &wanted).await;
+        }
+        for warning in wanted.into_iter().filter(|warning| people.contains(&warning.user)) {
+            if !self.warn(fence, group, rules, vec![warning], Into::Own).await? {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    /// Sends what waits in the group, merged into one message for each topic.
+    /// Sends what waits in the group, merged into one message for each topic: a new one, or the one that does so already.
     ///
     /// # Errors
     /// Telegram or the database is away, or the shard is not ours any more.
     pub(crate) async fn warn_together(&self, fence: &Fence, group: ChatId) -> Result<(), HandlerError> {
         let wanted = self.store.wanted_warnings(group).await?;
-        let Some(rules) = self.groups.rules(group).await? else {
-            let ids: Vec<i64> = wanted.iter().map(|warning| warning.id).collect();
-            self.store.warning_closed(fence.into(), &ids, WarningEnd::Removed).await?;
-            return Ok(());
+        let Some(rules) = self.groups.rules(group).await?.filter(|rules| !rules.paused) else {
+            return self.drop_wanted(fence, &wanted).await;
         };
         let mut by_topic: BTreeMap<Option<i64>, Vec<Warning>> = BTreeMap::new();
         for warning in wanted {
             by_topic.entry(warning.thread).or_default().push(warning);
         }
-        for warnings in by_topic.values() {
-            if !self.warn(fence, group, &rules, warnings).await? {
+        if by_topic.is_empty() {
+            return Ok(());
+        }
+        let shared = self.store.shared_warnings(group).await?;
+        for (topic, warnings) in by_topic {
+            let board = board(&shared, topic, shared::clock::now_ms());
+            if !self.warn(fence, group, &rules, warnings, Into::Shared(board)).await? {
                 return Ok(());
             }
         }
+        Ok(())
+    }
+
+    async fn drop_wanted(&self, fence: &Fence, wanted: &[Warning]) -> Result<(), HandlerError> {
+        let ids: Vec<i64> = wanted.iter().map(|warning| warning.id).collect();
+        self.store.warning_closed(fence.into(), &ids, WarningEnd::Removed).await?;
         Ok(())
     }
 
@@ -62,14 +103,16 @@ impl Enforcer {
         fence: &Fence,
         group: ChatId,
         rules: &Rules,
-        warnings: &[Warning],
+        warnings: Vec<Warning>,
+        into: Into,
     ) -> Result<bool, HandlerError> {
-        let (warnings, lost): (Vec<&Warning>, Vec<&Warning>) =
-            warnings.iter().partition(|warning| warning.attempts < SENT_AT_MOST);
+        let (warnings, lost): (Vec<Warning>, Vec<Warning>) =
+            warnings.into_iter().partition(|warning| warning.attempts < SENT_AT_MOST);
         if !lost.is_empty() {
             self.store.warning_closed(fence.into(), &ids(&lost), WarningEnd::Lost).await?;
         }
-        let Some(first) = warnings.first() else { return Ok(true) };
+        let new = ids(&warnings);
+        let Some(topic) = warnings.first().map(|first| first.thread) else { return Ok(true) };
         fence.check()?;
         let slot = match self.telegram.send_slot(group, Occasion::Ordinary, Priority::P1) {
             Ok(slot) => slot,
@@ -78,21 +121,25 @@ impl Enforcer {
                 return Ok(false);
             }
         };
-        let people: Vec<Named> =
-            warnings.iter().map(|warning| Named { user: warning.user, name: warning.name.clone() }).collect();
-        let missing = self.missing(&warnings).await;
-        // What is said to several must be true of all.
-        let same = warnings.iter().all(|warning| warning.kind == first.kind);
-        let kind = if same { first.kind } else { WarningKind::Offence };
-        let message = texts::warning(rules, kind, &people, &missing, first.thread);
+        let (shared, board) = match into {
+            Into::Own => (false, None),
+            Into::Shared(board) => (true, board),
+        };
+        let (onto, mut named) = board.map_or((None, Vec::new()), |board| (Some(board.message), board.named));
+        named.extend(warnings);
+        let message = self.wording(rules, &named, topic).await;
 
-        self.store.warning_sending(fence.into(), &ids(&warnings)).await?;
-        match self.telegram.send(slot, &message).await {
-            Ok(sent) => {
+        self.store.warning_sending(fence.into(), &new).await?;
+        let carried = match onto {
+            Some(onto) => self.telegram.edit(slot, onto, &message).await.map(|()| onto),
+            None => self.telegram.send(slot, &message).await,
+        };
+        match carried {
+            Ok(carrier) => {
                 let ttl = rules.settings.warning_ttl;
                 let removals: Vec<_> =
-                    warnings.iter().map(|warning| task(group, &Task::Unwarn { warning: warning.id }, ttl)).collect();
-                self.store.warning_sent(fence.into(), &ids(&warnings), sent, &removals).await?;
+                    new.iter().map(|warning| task(group, &Task::Unwarn { warning: *warning }, ttl)).collect();
+                self.store.warning_sent(fence.into(), &new, carrier, shared, &removals).await?;
                 Ok(true)
             }
             Err(Error::OutcomeUnknown(err)) => {
@@ -106,24 +153,71 @@ impl Enforcer {
             }
             Err(err @ Error::FloodWait { retry_after }) => {
                 tracing::warn!(chat.id = group.0, error = &err as &dyn std::error::Error, "a warning has to wait");
-                self.store.warning_wanted(fence.into(), &ids(&warnings)).await?;
+                self.store.warning_wanted(fence.into(), &new).await?;
                 self.later(group, &Task::Warn, retry_after).await?;
+                Ok(false)
+            }
+            // An admin has deleted it. Whom it named are not told again; the others get a message of their own.
+            Err(Error::MessageGone | Error::MessageStays) if onto.is_some() => {
+                let orphans: Vec<i64> = named.iter().map(|one| one.id).filter(|id| !new.contains(id)).collect();
+                self.store.warning_closed(fence.into(), &orphans, WarningEnd::Removed).await?;
+                self.store.warning_wanted(fence.into(), &new).await?;
+                self.later(group, &Task::Warn, Duration::ZERO).await?;
                 Ok(false)
             }
             Err(err) if is_refusal(&err) || matches!(err, Error::TopicGone) => {
                 tracing::warn!(chat.id = group.0, error = &err as &dyn std::error::Error, "may not warn here");
-                self.store.warning_closed(fence.into(), &ids(&warnings), WarningEnd::Lost).await?;
+                self.store.warning_closed(fence.into(), &new, WarningEnd::Lost).await?;
                 Ok(true)
             }
             Err(err) => {
-                self.store.warning_wanted(fence.into(), &ids(&warnings)).await?;
+                self.store.warning_wanted(fence.into(), &new).await?;
                 Err(err.into())
             }
         }
     }
 
+    /// Names whom a message for several people still is for. Says when to ask again, if the budget has no room for an edit.
+    ///
+    /// # Errors
+    /// Telegram or the database is away, or the shard is not ours any more.
+    pub(crate) async fn rename(
+        &self,
+        fence: &Fence,
+        group: ChatId,
+        message: MessageId,
+    ) -> Result<Option<Duration>, HandlerError> {
+        let named = self.store.warnings_with_message(group, message).await?;
+        let (Some(first), Some(rules)) = (named.first(), self.groups.rules(group).await?) else { return Ok(None) };
+        fence.check()?;
+        let slot = match self.telegram.send_slot(group, Occasion::Ordinary, Priority::P2) {
+            Ok(slot) => slot,
+            Err(wait) => return Ok(Some(wait)),
+        };
+        let wording = self.wording(&rules, &named, first.thread).await;
+        match self.telegram.edit(slot, message, &wording).await {
+            Ok(()) => Ok(None),
+            Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_))) => Err(err.into()),
+            Err(err) => {
+                tracing::debug!(chat.id = group.0, error = &err as &dyn std::error::Error, "names could not leave");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn wording(&self, rules: &Rules, warnings: &[Warning], topic: Option<i64>) -> Outgoing {
+        let people: Vec<Named> =
+            warnings.iter().map(|warning| Named { user: warning.user, name: warning.name.clone() }).collect();
+        // What is said to several must be true of all.
+        let kind = match warnings {
+            [first, rest @ ..] if rest.iter().all(|warning| warning.kind == first.kind) => first.kind,
+            _ => WarningKind::Offence,
+        };
+        texts::warning(rules, kind, &people, &self.missing(warnings).await, topic)
+    }
+
     /// The channels that any of them misses, and whether the only one warned is banned there.
-    async fn missing(&self, warnings: &[&Warning]) -> Vec<Missing> {
+    async fn missing(&self, warnings: &[Warning]) -> Vec<Missing> {
         let mut channels: Vec<ChannelId> = Vec::new();
         for channel in warnings.iter().flat_map(|warning| &warning.missing) {
             if !channels.contains(channel) {
@@ -141,13 +235,16 @@ impl Enforcer {
         missing
     }
 
-    /// Takes a person's warnings away: they are released.
+    /// Takes a person's warnings away: they are released. Their name leaves a message that is for others too.
     ///
     /// # Errors
     /// Telegram or the database is away.
     pub(crate) async fn unwarn(&self, fence: &Fence, group: ChatId, user: UserId) -> Result<(), HandlerError> {
         for warning in self.store.warnings_of(group, user).await? {
             self.remove_warning(fence, &warning).await?;
+            if let Some(message) = warning.message.filter(|_| warning.shared) {
+                self.later(group, &Task::Rename { message }, RENAME_AFTER).await?;
+            }
         }
         Ok(())
     }
@@ -184,6 +281,15 @@ impl Enforcer {
     }
 }
 
-fn ids(warnings: &[&Warning]) -> Vec<i64> {
+/// The newest message of the topic that is for several people, unless its time is nearly over.
+fn board(shared: &[Warning], topic: Option<i64>, now_ms: i64) -> Option<Board> {
+    let here = || shared.iter().filter(|warning| warning.thread == topic);
+    let message = here().filter_map(|warning| warning.message).max_by_key(|message| message.0)?;
+    let named: Vec<Warning> = here().filter(|warning| warning.message == Some(message)).cloned().collect();
+    let is_open = named.iter().all(|warning| now_ms - warning.created_ms < OPEN_TO_OTHERS_MS);
+    is_open.then_some(Board { message, named })
+}
+
+fn ids(warnings: &[Warning]) -> Vec<i64> {
     warnings.iter().map(|warning| warning.id).collect()
 }

@@ -10,7 +10,9 @@ use shared::{
     ids::{BotId, ChannelId, ChatId, MessageId, UserId},
 };
 
-use super::{Author, ButtonPressed, Chat, ChatKind, Command, Event, MessagePosted, Person, Replied, Task, Typed};
+use super::{
+    Author, ButtonPressed, Chat, ChatKind, Command, Event, MessagePosted, Moved, Person, Replied, Task, Typed,
+};
 
 /// Posts that Telegram copies from the linked channel come from this account (telegram.md 4.1).
 const TELEGRAM: UserId = UserId(777_000);
@@ -88,10 +90,19 @@ impl Reader {
         if let Some(request) = raw.chat_join_request {
             return members::join_requested(request);
         }
+        if let Some(change) = raw.my_chat_member {
+            return members::own_standing(change);
+        }
         Event::Ignored("another kind of update")
     }
 
     fn message(&self, raw: RawMessage, edited: bool) -> Event {
+        if let Some(new) = raw.migrate_to_chat_id {
+            return Event::Moved(Moved { old: raw.chat.id, new });
+        }
+        if let Some(old) = raw.migrate_from_chat_id {
+            return Event::Moved(Moved { old, new: raw.chat.id });
+        }
         if !raw.has_content() {
             return members::came_or_went(raw);
         }
@@ -175,6 +186,7 @@ struct RawUpdate {
     callback_query: Option<RawPress>,
     chat_member: Option<members::RawMemberChange>,
     chat_join_request: Option<members::RawJoinRequest>,
+    my_chat_member: Option<members::RawOwnChange>,
 }
 
 #[derive(Deserialize)]
@@ -191,6 +203,8 @@ struct RawMessage {
     #[serde(default)]
     is_automatic_forward: bool,
     reply_to_message: Option<Box<RawReplied>>,
+    migrate_to_chat_id: Option<ChatId>,
+    migrate_from_chat_id: Option<ChatId>,
     text: Option<String>,
     location: Option<IgnoredAny>,
     #[serde(default, deserialize_with = "members::lenient")]

@@ -42,6 +42,9 @@ pub(crate) async fn on_join(
 ) -> Result<&'static str, HandlerError> {
     let group = joined.chat.id;
     let Some(rules) = trial.groups.rules(group).await? else { return Ok("not_protected") };
+    if rules.paused {
+        return Ok("paused");
+    }
     if rules.settings.join_requests == JoinRequests::Gate {
         for person in &joined.people {
             settle_request(trial.store, enforcer, fence, group, person).await?;
@@ -91,14 +94,14 @@ fn offender(
         Presence::Muted => Sentence::DeleteWarn,
         _ => return None,
     };
-    let is_stale = now_s - joined.date_s > STALE_S;
     Some(Offender {
         user: person.id,
         name: person.name.clone(),
         messages: Vec::new(),
         topic: None,
         sentence,
-        notice: (!is_stale).then_some(WarningKind::Join),
+        notice: WarningKind::Join,
+        stale: now_s - joined.date_s > STALE_S,
         missing: guilty.missing.clone(),
         lifted: guilty
             .open()
@@ -170,7 +173,7 @@ mod tests {
         }
     }
 
-    /// Of an offender: the sentence, whether there is a welcome, and the record that is closed first.
+    /// Of an offender: the sentence, whether they have a welcome of their own, and the record that is closed first.
     type Decided = Option<(Sentence, bool, Option<i64>)>;
 
     /// What, how they are found, their last mute, whether joins are greeted, how long ago they came.
@@ -181,10 +184,10 @@ mod tests {
         use MuteState::{Active, Closed, Pending};
         use Presence::{Banned, CanSpeak, Muted, RestrictedByPerson};
         let (muted, back) = (Sentence::DeleteMuteWarn, Sentence::DeleteWarn);
-        let (welcome, none, lifted) = (true, false, Some(3));
+        let (welcome, together, lifted) = (true, false, Some(3));
         let cases: [Case; 14] = [
             ("a newcomer", CanSpeak, None, true, 1, Some((muted, welcome, None))),
-            ("after an outage", CanSpeak, None, true, STALE_S + 1, Some((muted, none, None))),
+            ("after an outage", CanSpeak, None, true, STALE_S + 1, Some((muted, together, None))),
             ("not greeted", CanSpeak, None, false, 1, None),
             ("the second update, muted", Muted, Some(mute(Active, -1)), true, 2, Some((back, welcome, None))),
             ("the second update, lifted by an admin", CanSpeak, Some(mute(Active, -1)), true, 2, None),
@@ -203,10 +206,11 @@ mod tests {
         let joined = Joined { chat, people: vec![ann.clone()], date_s: CAME_S };
         for (what, presence, last, greet_on_join, age_s, expected) in cases {
             let settings = Settings { greet_on_join, ..Settings::default() };
-            let rules = Rules { title: String::new(), channels: Vec::new(), settings, allowed: HashSet::new() };
+            let rules =
+                Rules { title: String::new(), channels: Vec::new(), settings, allowed: HashSet::new(), paused: false };
             let guilty = Guilty { missing: Vec::new(), presence, last };
             let decided = offender(&rules, &joined, &ann, &guilty, "m", CAME_S + age_s);
-            let decided = decided.map(|found| (found.sentence, found.notice.is_some(), found.lifted));
+            let decided = decided.map(|found| (found.sentence, !found.stale, found.lifted));
             assert_eq!(decided, expected, "{what}");
         }
     }

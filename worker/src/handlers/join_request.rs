@@ -17,7 +17,6 @@ use crate::{
     store::join_requests::{JoinRequest, NewRequest, RequestEnd, RequestState},
     telegram::{budget::Priority, error::Error, sending::Occasion},
     texts::{self, Named},
-    timers::recheck_after,
     trial::Trial,
 };
 
@@ -56,7 +55,7 @@ pub(crate) async fn on_request(
         name: asked.user.name.clone(),
         requested_ms: asked.date_s.saturating_mul(1000),
     };
-    let again = task(group, &Task::Admit { user }, recheck_after(Duration::ZERO));
+    let again = task(group, &Task::Admit { user }, policy::recheck_after(Duration::ZERO));
     trial.store.record_join_request(fence.into(), &request, &[again]).await?;
     let Some(request) = waiting(trial, group, user).await? else { return Ok("settled") };
     match standing {
@@ -96,7 +95,7 @@ pub(crate) async fn review(
         Standing::Missing(missing) => tell(trial, enforcer, fence, &rules, &request, &missing).await?,
         Standing::Unknown => {}
     }
-    Ok(waiting(trial, group, user).await?.map(|_| recheck_after(age)))
+    Ok(waiting(trial, group, user).await?.map(|_| policy::recheck_after(age)))
 }
 
 fn is_gate(rules: &Rules) -> bool {

@@ -93,7 +93,7 @@ pub(crate) async fn on_left(
     name: &str,
     date_s: i64,
 ) -> Result<(), HandlerError> {
-    let Some(rules) = trial.groups.rules(group).await? else { return Ok(()) };
+    let Some(rules) = trial.groups.rules(group).await?.filter(|rules| !rules.paused) else { return Ok(()) };
     let guilty = match trial.hold(group, &rules, user, Freshness::Anew).await? {
         Found::Guilty(guilty) => guilty,
         Found::Innocent(why) => {
@@ -115,7 +115,8 @@ pub(crate) async fn on_left(
         messages: Vec::new(),
         topic: None,
         sentence: Sentence::DeleteMuteWarn,
-        notice: Some(WarningKind::Left),
+        notice: WarningKind::Left,
+        stale: false,
         lifted: guilty.open().filter(|_| !resumes).map(|mute| mute.id),
         missing: guilty.missing,
         // Names the leaving: asked twice, it is answered once, whatever a person has decided since.

@@ -58,6 +58,9 @@ impl Fate {
 /// Muting takes a moment; what somebody wrote until then is part of the same offence. Seconds.
 const BURST_S: i64 = 10;
 
+/// Messages that are older come from an outage. Seconds.
+const STALE_S: i64 = 15 * 60;
+
 /// Handles messages of one chat, oldest first, and says what became of each.
 ///
 /// # Errors
@@ -72,6 +75,9 @@ pub(crate) async fn on_messages(
     let Some(rules) = court.groups.rules(group).await? else {
         return Ok(vec![Fate::Stands("not_protected"); messages.len()]);
     };
+    if rules.paused {
+        return Ok(vec![Fate::Stands("paused"); messages.len()]);
+    }
     let mut suspects: BTreeMap<UserId, Suspect<'_>> = BTreeMap::new();
     let mut channel_posts = Vec::new();
     for posted in messages {
@@ -97,7 +103,9 @@ pub(crate) async fn on_messages(
     });
     let fates: Vec<Fate> = fates.collect();
 
-    let offenders: Vec<Offender> = suspects.values().filter_map(|suspect| suspect.convicted(&verdicts)).collect();
+    let now_s = shared::clock::now_s();
+    let offenders: Vec<Offender> =
+        suspects.values().filter_map(|suspect| suspect.convicted(&verdicts, now_s)).collect();
     match rules.settings.mode {
         Mode::Observe => {
             for Offender { user, sentence, .. } in &offenders {
@@ -133,7 +141,7 @@ impl<'a> Suspect<'a> {
         self.posted.first().expect("a suspect has written something")
     }
 
-    fn convicted(&self, verdicts: &BTreeMap<UserId, Verdict>) -> Option<Offender> {
+    fn convicted(&self, verdicts: &BTreeMap<UserId, Verdict>, now_s: i64) -> Option<Offender> {
         let Verdict::Offence { sentence, missing, lifted } = &verdicts[&self.person.id] else { return None };
         Some(Offender {
             user: self.person.id,
@@ -141,9 +149,10 @@ impl<'a> Suspect<'a> {
             messages: self.posted.iter().map(|posted| posted.message.message).collect(),
             topic: self.first().message.topic,
             sentence: *sentence,
-            notice: Some(WarningKind::Offence),
+            notice: WarningKind::Offence,
             missing: missing.clone(),
             lifted: *lifted,
+            stale: self.posted.iter().all(|posted| posted.message.date_s < now_s - STALE_S),
             mark: self.first().update.clone(),
         })
     }

@@ -1,9 +1,11 @@
 //! `/protect` and `/unprotect`: an admin says which channel the group requires, and that it requires it no more.
 
+use std::time::Duration;
+
 use super::HandlerError;
 use crate::{
     desk::{Desk, Stop, named_chat, username},
-    enforce::PROGRESS_EVERY,
+    enforce::{PROGRESS_EVERY, task},
     event::{ChatKind, MessagePosted, Task},
     fence::Fence,
     groups::Channel,
@@ -56,12 +58,16 @@ async fn unprotect(desk: &Desk<'_>, fence: &Fence, message: &MessagePosted, args
         "" => None,
         _ => Some(linked(&rules.channels, named).ok_or_else(|| Stop::say(reply::NO_SUCH_LINK))?),
     };
-    let tasks = desk.enforcer.judge_all(group).await?;
+    let mut tasks = desk.enforcer.judge_all(group).await?;
     let muted = i64::try_from(tasks.len()).unwrap_or(i64::MAX);
+    // What the group was told of a channel that it does not require any more has served.
+    let dropped = rules.channel_ids().filter(|channel| one.is_none_or(|one| one.id == *channel));
+    tasks.extend(dropped.map(|channel| task(group, &Task::Notice { channel }, Duration::ZERO)));
     fence.check()?;
     let unprotected = desk.store.unprotect(fence.into(), group, one.map(|channel| channel.id), &tasks).await?;
     desk.groups.forget(group).await;
     desk.enforcer.bell().ring([fence.shard]);
+    desk.enforcer.look_if_paused(group, &rules).await?;
     tracing::info!(chat.id = group.0, muted, enabled = unprotected.enabled, "unprotected");
     if let Some(channel) = one.filter(|_| unprotected.enabled) {
         return Ok(Some(reply::unlinked(&channel.title).into()));

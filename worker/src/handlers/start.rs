@@ -20,7 +20,7 @@ use crate::{
     telegram::budget::Priority,
     texts::{
         Links, Named, Words, alert,
-        menu::{self, Held},
+        private::{self, Held},
     },
 };
 
@@ -52,14 +52,14 @@ pub(crate) async fn on_start(
     person: &Person,
 ) -> Result<(), HandlerError> {
     let places = porch.places(person.id, None, Freshness::Fresh).await?;
-    let words = held(person, &places).unwrap_or_else(|| menu::page(MenuPage::Start, porch.links));
+    let words = held(person, &places).unwrap_or_else(|| private::page(MenuPage::Start, porch.links));
     porch.say(fence, message, words).await
 }
 
 /// # Errors
 /// Telegram or the database is away.
 pub(crate) async fn on_help(porch: &Porch<'_>, fence: &Fence, message: &MessagePosted) -> Result<(), HandlerError> {
-    porch.say(fence, message, menu::page(MenuPage::Commands, porch.links)).await
+    porch.say(fence, message, private::page(MenuPage::Commands, porch.links)).await
 }
 
 /// Another page of the menu. Says what the presser hears.
@@ -75,7 +75,7 @@ pub(crate) async fn on_page(
     if press.kind != ChatKind::Private {
         return Ok(alert::OLD_BUTTON.to_owned());
     }
-    porch.show(fence, press, menu::page(page, porch.links)).await?;
+    porch.show(fence, press, private::page(page, porch.links)).await?;
     Ok(String::new())
 }
 
@@ -106,7 +106,7 @@ pub(crate) async fn on_joined(
     };
     porch.ask([judge(group, user)]).await?;
     let places = porch.places(user, Some(group), Freshness::Fresh).await?;
-    let words = held(&press.by, &places).unwrap_or_else(|| menu::FREED.into());
+    let words = held(&press.by, &places).unwrap_or_else(|| private::FREED.into());
     porch.show(fence, press, words).await?;
     Ok(heard)
 }
@@ -115,7 +115,7 @@ fn held(person: &Person, places: &[Place]) -> Option<Words> {
     let reader = Named { user: person.id, name: person.name.clone() };
     let held =
         places.iter().map(|place| Held { group: place.group, rules: &place.rules, missing: place.missing.clone() });
-    menu::held(&reader, &held.collect::<Vec<_>>())
+    private::held(&reader, &held.collect::<Vec<_>>())
 }
 
 fn judge(group: ChatId, user: UserId) -> NewTask {

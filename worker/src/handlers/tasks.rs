@@ -20,7 +20,6 @@ use crate::{
         Telegram, budget::Priority, error::Error, message::Outgoing, permissions::Permissions, sending::Occasion,
     },
     texts::reply,
-    timers::recheck_after,
 };
 
 /// How long after its end a mute is still looked for: calls that timed out may land until then.
@@ -63,6 +62,11 @@ impl Review<'_> {
         match deserved {
             Some(false) => match self.enforcer.release(fence, &mute, priority).await? {
                 Released::Lifted | Released::Closed(_) => return Ok(None),
+                // The bot may be out of the group for good, and nobody will say how it ended.
+                Released::Unknown if mute.until_s <= shared::clock::now_s() => {
+                    self.enforcer.close(fence, mute.id, "its time is over").await?;
+                    return Ok(None);
+                }
                 Released::Unknown => {}
             },
             Some(true) => {
@@ -75,7 +79,7 @@ impl Review<'_> {
             None => {}
         }
         let age = Duration::from_millis(u64::try_from(shared::clock::now_ms() - mute.created_ms).unwrap_or(0));
-        Ok(Some(recheck_after(age)))
+        Ok(Some(policy::recheck_after(age)))
     }
 
     /// None: unknown.

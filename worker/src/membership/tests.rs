@@ -7,14 +7,32 @@ use tokio::task::JoinSet;
 
 use self::server::Server;
 use super::*;
-use crate::telegram::{TelegramConfig, budget::LimiterConfig, metrics::TelegramMetrics};
+use crate::{
+    store::tests::database::Database,
+    telegram::{TelegramConfig, budget::LimiterConfig, metrics::TelegramMetrics},
+    timers::Bell,
+};
 
 const ANN: UserId = UserId(7);
 const NEWS: ChannelId = ChannelId(-1_001);
 const ART: ChannelId = ChannelId(-1_002);
 const NO: Answer = Answer::No { banned: false };
 
-fn membership(server: &Server) -> Membership {
+/// On a database of its own, which ends with it.
+struct Asked {
+    membership: Membership,
+    database: Database,
+}
+
+impl std::ops::Deref for Asked {
+    type Target = Membership;
+
+    fn deref(&self) -> &Membership {
+        &self.membership
+    }
+}
+
+async fn membership(server: &Server) -> Asked {
     // The second test of the process finds it installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = TelegramConfig {
@@ -30,7 +48,9 @@ fn membership(server: &Server) -> Membership {
         timeout: Duration::from_secs(20),
     };
     let telegram = Telegram::new(config, TelegramMetrics::default()).expect("a client");
-    Membership::new(telegram, None, CacheMetrics::default())
+    let database = Database::sqlite().await;
+    let breakers = Breakers::new(database.store.clone(), Bell::default());
+    Asked { membership: Membership::new(telegram, breakers, None, CacheMetrics::default()), database }
 }
 
 async fn ask(membership: &Membership, channel: ChannelId, freshness: Freshness) -> Fact {
@@ -45,7 +65,7 @@ async fn known(membership: &Membership, channel: ChannelId) -> Option<Answer> {
 async fn many_askers_are_one_question() {
     for freshness in [Freshness::Cached, Freshness::Fresh] {
         let server = Server::answering("left").await;
-        let membership = membership(&server);
+        let membership = membership(&server).await;
         server.hold();
         let mut askers = JoinSet::new();
         for n in 0..60 {
@@ -64,7 +84,7 @@ async fn many_askers_are_one_question() {
 #[tokio::test]
 async fn a_known_answer_is_used_as_far_as_it_may_be() {
     let server = Server::answering("left").await;
-    let membership = membership(&server);
+    let membership = membership(&server).await;
     assert_eq!(ask(&membership, NEWS, Freshness::Cached).await.answer, NO);
     server.answer("member");
     assert_eq!(ask(&membership, NEWS, Freshness::Cached).await.answer, NO, "for its time to live");
@@ -81,7 +101,7 @@ async fn a_known_answer_is_used_as_far_as_it_may_be() {
 #[tokio::test]
 async fn who_asks_anew_does_not_join_an_older_question() {
     let server = Server::answering("left").await;
-    let membership = membership(&server);
+    let membership = membership(&server).await;
     server.hold();
     let mut askers = JoinSet::new();
     let before = membership.clone();
@@ -114,7 +134,7 @@ async fn unknown_is_never_kept() {
     ];
     for (reply, answer) in cases {
         let server = Server::answering(reply).await;
-        let membership = membership(&server);
+        let membership = membership(&server).await;
         for (times, freshness) in [(1, Freshness::Cached), (2, Freshness::Fresh), (3, Freshness::Anew)] {
             assert_eq!(ask(&membership, NEWS, freshness).await.answer, answer, "{reply}");
             assert_eq!(server.asked(), times, "{reply}: asked again each time");
@@ -128,7 +148,7 @@ async fn unknown_is_never_kept() {
 #[tokio::test]
 async fn those_who_wait_for_an_unknown_answer_share_it() {
     let server = Server::answering("!Bad Request: member not found").await;
-    let membership = membership(&server);
+    let membership = membership(&server).await;
     server.hold();
     let mut askers = JoinSet::new();
     for _ in 0..20 {
@@ -145,7 +165,7 @@ async fn those_who_wait_for_an_unknown_answer_share_it() {
 #[tokio::test]
 async fn unknown_takes_nothing_away() {
     let server = Server::answering("member").await;
-    let membership = membership(&server);
+    let membership = membership(&server).await;
     ask(&membership, NEWS, Freshness::Cached).await;
     server.answer("!Bad Request: member not found");
     assert_eq!(ask(&membership, NEWS, Freshness::Anew).await.answer, Answer::Unknown);
@@ -156,7 +176,7 @@ async fn unknown_takes_nothing_away() {
 async fn a_push_beats_a_poll_of_its_second_also_while_the_question_is_on_its_way() {
     for freshness in [Freshness::Cached, Freshness::Fresh, Freshness::Anew] {
         let server = Server::answering("left").await;
-        let membership = membership(&server);
+        let membership = membership(&server).await;
         server.hold();
         let mut askers = JoinSet::new();
         let asker = membership.clone();
@@ -174,7 +194,7 @@ async fn a_push_beats_a_poll_of_its_second_also_while_the_question_is_on_its_way
 #[tokio::test]
 async fn a_push_is_known_at_once_and_an_old_one_changes_nothing() {
     let server = Server::answering("member").await;
-    let membership = membership(&server);
+    let membership = membership(&server).await;
     membership.learn(ANN, NEWS, NO, now_ms() / 1000, None).await;
     assert_eq!(ask(&membership, NEWS, Freshness::Cached).await.answer, NO);
     assert_eq!(server.asked(), 0);
@@ -192,7 +212,7 @@ async fn a_push_is_known_at_once_and_an_old_one_changes_nothing() {
 #[tokio::test]
 async fn channels_are_answered_in_their_order() {
     let server = Server::answering("member").await;
-    let membership = membership(&server);
+    let membership = membership(&server).await;
     membership.learn(ANN, ART, NO, now_ms() / 1000, None).await;
     let facts = membership.facts(ANN, [NEWS, ART, NEWS], Freshness::Cached, Priority::P0).await;
     let told: Vec<_> = facts.iter().map(|fact| (fact.channel, fact.answer)).collect();
@@ -243,4 +263,23 @@ fn verdicts_survive_their_encoding() {
     for text in ["", "maybe 1 2", "yes", "yes x y", "unknown 1 2"] {
         assert_eq!(Verdict::decode(text), None, "{text:?}");
     }
+}
+
+/// Telegram says that the channel's set-up is broken: its lane is asked to see to it, once for all that notice.
+#[tokio::test]
+async fn a_broken_channel_is_reported_once() {
+    let server = Server::answering("!Bad Request: member list is inaccessible").await;
+    let membership = membership(&server).await;
+    for _ in 0..3 {
+        assert_eq!(ask(&membership, NEWS, Freshness::Anew).await.answer, Answer::Broken);
+    }
+    let shards: Vec<_> = crate::store::tests::database::config("x.db").shards.all().collect();
+    let due = membership.database.store.due_tasks(&shards, now_ms(), 9).await.expect("an answer");
+    let told: Vec<_> = due.iter().map(|task| (task.chat.0, task.body.as_str(), task.version)).collect();
+    assert_eq!(told, [(NEWS.0, r#"{"task":"probe","about":7}"#, 1)]);
+    for transient in ["!Bad Request: PARTICIPANT_ID_INVALID", "!Bad Request: member not found"] {
+        server.answer(transient);
+        assert_eq!(ask(&membership, ART, Freshness::Anew).await.answer, Answer::Unknown);
+    }
+    assert_eq!(membership.database.store.due_tasks(&shards, now_ms(), 9).await.expect("an answer"), due);
 }

@@ -60,9 +60,6 @@ pub struct Recorded {
     pub already_marked: bool,
 }
 
-/// As many marks as one call of [`Store::purge_marks`] takes away: short enough not to hold up SQLite's other writers.
-const PURGE_AT_ONCE: i64 = 1000;
-
 impl Store {
     /// Writes what a batch of offences causes, all or nothing. An offence whose update is marked writes nothing; an open mute and a live
     /// warning are never overwritten. Offences of one call may share a mark. The tasks are written with it.
@@ -137,19 +134,6 @@ impl Store {
         }
         let sql = self.sql("marked", "SELECT key FROM effects WHERE key IN ").list(keys.iter().map(String::as_str));
         self.rows(sql).await?.iter().map(|row| row.text("key")).collect()
-    }
-
-    /// Forgets marks from before that time, the oldest first and not all at once; says how many. Call it again while it finds some.
-    ///
-    /// # Errors
-    /// The database is not available.
-    pub async fn purge_marks(&self, before_ms: i64) -> Result<u64, StoreError> {
-        let sql = self
-            .sql("purge_marks", "DELETE FROM effects WHERE key IN")
-            .push(" (SELECT key FROM effects WHERE at_ms < $1 ORDER BY at_ms LIMIT $2)")
-            .bind(before_ms)
-            .bind(PURGE_AT_ONCE);
-        self.run(sql).await
     }
 }
 

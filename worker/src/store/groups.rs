@@ -26,6 +26,8 @@ pub struct GroupRow {
     pub channels: Vec<ChannelRow>,
     /// Ids of users and of channels that post.
     pub allowed: Vec<i64>,
+    /// What the bot has last said of its own standing there.
+    pub said: Option<String>,
 }
 
 /// A channel that at least one group requires.
@@ -70,9 +72,12 @@ impl Store {
             .push(
                 " CAST(g.params AS TEXT) AS params, c.channel_id, c.title AS channel_title, c.username, c.invite_link,",
             )
-            .push(" b.reason FROM protected_groups g LEFT JOIN group_channel_links l ON l.group_id = g.group_id")
+            .push(
+                " b.reason, s.said FROM protected_groups g LEFT JOIN group_channel_links l ON l.group_id = g.group_id",
+            )
             .push(" LEFT JOIN enforced_channels c ON c.channel_id = l.channel_id")
             .push(" LEFT JOIN channel_breakers b ON b.channel_id = l.channel_id")
+            .push(" LEFT JOIN bot_standings s ON s.group_id = g.group_id")
             .push(" WHERE g.group_id = $1 ORDER BY l.position, l.id")
             .bind(group);
         let rows = self.rows(sql).await?;
@@ -85,6 +90,7 @@ impl Store {
             params: first.text("params")?,
             channels: rows.iter().filter_map(|row| channel(row).transpose()).collect::<Result<_, _>>()?,
             allowed: Vec::new(),
+            said: first.maybe_text("said")?,
         };
         let sql = self
             .sql("allowed", "SELECT subject_id FROM allowed_users WHERE group_id = $1 ORDER BY subject_id")
@@ -95,7 +101,8 @@ impl Store {
         Ok(Some(found))
     }
 
-    /// Protects the group by one more channel, or by this one alone. The tasks are written with it; all rows or none.
+    /// Protects the group by one more channel, or by this one alone; the channels of a protection that has ended do not stay. The tasks are
+    /// written with it; all rows or none.
     ///
     /// # Errors
     /// [`StoreError::BadRow`] when the settings are no JSON object, [`StoreError::Fenced`], or the database is not available.
@@ -112,6 +119,11 @@ impl Store {
             .push(" ON CONFLICT (user_id) DO UPDATE SET username = excluded.username, updated_ms = excluded.updated_ms")
             .bind(*owner)
             .bind(protect.owner_username.as_deref());
+        tx.run(sql).await?;
+        let sql = tx
+            .sql("protect_anew", "DELETE FROM group_channel_links WHERE group_id = $1 AND EXISTS")
+            .push(" (SELECT 1 FROM protected_groups g WHERE g.group_id = $1 AND NOT g.enabled)")
+            .bind(*group);
         tx.run(sql).await?;
         let sql = tx
             .sql(

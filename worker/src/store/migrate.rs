@@ -76,10 +76,14 @@ fn migrator(backend: Backend) -> Migrator {
     let all = match backend {
         Backend::Postgres => vec![
             migration!(1, "postgres", "0001_initial", "initial"),
+            migration!(2, "postgres", "0002_standing", "standing"),
+            migration!(3, "postgres", "0003_breaker_notices", "breaker_notices"),
             migration!(4, "postgres", "0004_warning_kinds", "warning_kinds"),
         ],
         Backend::Sqlite => vec![
             migration!(1, "sqlite", "0001_initial", "initial"),
+            migration!(2, "sqlite", "0002_standing", "standing"),
+            migration!(3, "sqlite", "0003_breaker_notices", "breaker_notices"),
             migration!(4, "sqlite", "0004_warning_kinds", "warning_kinds"),
         ],
     };

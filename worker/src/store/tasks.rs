@@ -96,6 +96,12 @@ pub(super) async fn add(tx: &mut Tx<'_>, tasks: &[NewTask]) -> Result<Vec<TaskRo
     Ok(written)
 }
 
+/// Takes all tasks of a chat away, as part of a transaction.
+pub(super) async fn take_all(tx: &mut Tx<'_>, chat: ChatId) -> Result<Vec<TaskRow>, StoreError> {
+    let sql = tx.sql("take_tasks", "DELETE FROM tasks WHERE chat_id = $1 RETURNING ").push(COLUMNS).bind(chat);
+    tx.rows(sql).await?.iter().map(read).collect()
+}
+
 impl Store {
     /// Writes tasks, for any chat: no fence, because a task is only a question.
     ///

@@ -1,14 +1,18 @@
 //! The same questions on both databases: a file each, and every test once on SQLite and once on Postgres.
 
+mod breakers;
 pub(crate) mod database;
 mod durable_queue;
 mod failures;
 mod fence;
 mod groups;
 mod join_requests;
+mod moves;
 mod offences;
+mod purge;
 mod rows;
 mod schema;
+mod standings;
 mod tasks;
 
 use shared::{

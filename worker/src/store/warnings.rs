@@ -25,6 +25,8 @@ pub struct Warning {
     /// The topic that the offending message came from.
     pub thread: Option<i64>,
     pub missing: Vec<ChannelId>,
+    /// Its message is one for several people, which is edited as they come and go.
+    pub shared: bool,
     /// How often sending began.
     pub attempts: i64,
     pub created_ms: i64,
@@ -102,7 +104,7 @@ impl From<WarningEnd> for WarningState {
 }
 
 pub(super) const COLUMNS: &str =
-    "id, group_id, user_id, name, state, kind, message_id, thread_id, missing, attempts, created_ms";
+    "id, group_id, user_id, name, state, kind, message_id, thread_id, missing, shared, attempts, created_ms";
 
 pub(super) fn read(row: &Row) -> Result<Warning, StoreError> {
     Ok(Warning {
@@ -115,6 +117,7 @@ pub(super) fn read(row: &Row) -> Result<Warning, StoreError> {
         message: row.maybe_int("message_id")?.map(MessageId),
         thread: row.maybe_int("thread_id")?,
         missing: serde_json::from_str(&row.text("missing")?).map_err(|_| row.bad("missing"))?,
+        shared: row.int("shared")? != 0,
         attempts: row.int("attempts")?,
         created_ms: row.int("created_ms")?,
     })
@@ -154,6 +157,15 @@ impl Store {
         self.warnings(self.warning_rows("warnings_with_message", rest).bind(group).bind(message)).await
     }
 
+    /// The live warnings of the group whose messages are for several people, oldest first.
+    ///
+    /// # Errors
+    /// The database is not available, or a row cannot be read.
+    pub async fn shared_warnings(&self, group: ChatId) -> Result<Vec<Warning>, StoreError> {
+        let rest = " WHERE group_id = $1 AND shared = 1 AND state = 'sent' AND closed_ms IS NULL ORDER BY id";
+        self.warnings(self.warning_rows("shared_warnings", rest).bind(group)).await
+    }
+
     /// # Errors
     /// The database is not available, or the row cannot be read.
     pub async fn warning(&self, id: i64) -> Result<Option<Warning>, StoreError> {
@@ -184,7 +196,7 @@ impl Store {
         .await
     }
 
-    /// These are carried by this message. One that was closed meanwhile stays closed but knows its message, so that it can be removed. The
+    /// These are carried by this message, which is `shared` if it is for several people. One that was closed meanwhile stays closed but knows its message, so that it can be removed. The
     /// tasks are written in any case, since the message stands in any case.
     ///
     /// # Errors
@@ -194,12 +206,14 @@ impl Store {
         epoch: Epoch,
         ids: &[i64],
         message: MessageId,
+        shared: bool,
         tasks: &[NewTask],
     ) -> Result<(), StoreError> {
         self.change_warnings(epoch, ids, tasks, |tx| {
-            tx.sql("warning_sent", "UPDATE warnings SET message_id = $1,")
+            tx.sql("warning_sent", "UPDATE warnings SET message_id = $1, shared = $2,")
                 .push(" state = CASE WHEN closed_ms IS NULL THEN 'sent' ELSE state END WHERE id IN ")
                 .bind(message)
+                .bind(i64::from(shared))
         })
         .await
     }

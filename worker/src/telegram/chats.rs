@@ -114,6 +114,17 @@ impl Telegram {
         self.call(&payload, terms, replies::read_true).await
     }
 
+    /// The commands (name, description) that clients offer, in no particular language.
+    ///
+    /// # Errors
+    /// Telegram cannot be reached.
+    pub async fn my_commands(&self, scope: CommandScope) -> Result<Vec<(String, String)>, Error> {
+        let mut payload = payloads::GetMyCommands::new();
+        payload.scope = Some(scope.into());
+        let terms = Terms::Queued(Ask { class: Class::Read, chat: None, priority: Priority::P2 });
+        self.call(&payload, terms, read_commands).await
+    }
+
     /// Leaves a group or channel. Telegram may answer with an error though it worked.
     ///
     /// # Errors
@@ -146,6 +157,12 @@ fn user_id(user: UserId) -> Result<teloxide_core::types::UserId, Error> {
 
 fn read_without_chat() -> Terms {
     Terms::Queued(Ask { class: Class::Read, chat: None, priority: Priority::P0 })
+}
+
+fn read_commands(reply: &Value) -> Option<Vec<(String, String)>> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let commands = reply.as_array()?.iter();
+    Some(commands.filter_map(|one| Some((text(&one["command"])?, text(&one["description"])?))).collect())
 }
 
 fn read_link(reply: &Value) -> Option<String> {

@@ -150,6 +150,12 @@ impl Error {
         }
     }
 
+    /// Whether it says that the bot has lost its place in the channel that it asked about, or the channel is gone (telegram.md 3.3): nobody
+    /// can be asked about there until somebody mends that.
+    pub(crate) fn says_setup_is_broken(&self) -> bool {
+        matches!(self, Self::ChatInaccessible { .. } | Self::MissingRight { .. })
+    }
+
     /// Whether this is an ordinary fact of life and not a fault of ours or Telegram's, so that it does not count as an API error.
     pub(super) fn is_expected(&self) -> bool {
         matches!(

@@ -144,6 +144,8 @@ fn people(count: i64) -> String {
 
 /// What `/status` tells.
 pub(crate) struct Status<'a> {
+    /// Nothing is enforced until the bot has its rights.
+    pub paused: bool,
     pub channels: Vec<(&'a Channel, Reach)>,
     pub lacking: Option<Vec<&'static str>>,
     pub muted: i64,
@@ -157,7 +159,9 @@ pub(crate) enum Reach {
 }
 
 pub(crate) fn status(status: &Status<'_>) -> String {
-    let mut lines = vec!["Protection is on.".to_owned()];
+    let state =
+        if status.paused { "Protection is paused until I have the rights I need." } else { "Protection is on." };
+    let mut lines = vec![state.to_owned()];
     for (channel, reach) in &status.channels {
         let state = match reach {
             Reach::Fine => "all is well",
@@ -187,17 +191,19 @@ mod tests {
     #[test]
     fn a_status_tells_each_channel_and_what_is_missing() {
         let (news, art) = (channel("News"), channel("\u{202e}Art\n"));
-        let all_is_well = Status { channels: vec![(&news, Reach::Fine)], lacking: Some(Vec::new()), muted: 1 };
+        let all_is_well =
+            Status { paused: false, channels: vec![(&news, Reach::Fine)], lacking: Some(Vec::new()), muted: 1 };
         let text = "Protection is on.\nChannel News: all is well\nMy rights here: all I need\nMuted now: 1 person";
         assert_eq!(status(&all_is_well), text);
         let broken = Status {
+            paused: true,
             channels: vec![(&news, Reach::NotAdmin), (&art, Reach::Unknown)],
             lacking: Some(lacking(AdminRights::default())),
             muted: 20,
         };
-        let text = "Protection is on.\nChannel News: I am not an admin there, so it is not asked for\nChannel Art: I could not check it right now\nMy rights here: please let me delete messages and ban users\nMuted now: 20 people";
+        let text = "Protection is paused until I have the rights I need.\nChannel News: I am not an admin there, so it is not asked for\nChannel Art: I could not check it right now\nMy rights here: please let me delete messages and ban users\nMuted now: 20 people";
         assert_eq!(status(&broken), text);
-        let unknown = Status { channels: Vec::new(), lacking: None, muted: 0 };
+        let unknown = Status { paused: false, channels: Vec::new(), lacking: None, muted: 0 };
         assert_eq!(
             status(&unknown),
             "Protection is on.\nMy rights here: I could not check them right now\nMuted now: 0 people"
@@ -234,6 +240,7 @@ mod tests {
                 channels: vec![channel(text); 100],
                 settings: Settings { require, ..Settings::default() },
                 allowed: std::collections::HashSet::new(),
+                paused: false,
             };
             let replies = [
                 no_such_channel(text),

@@ -194,6 +194,7 @@ mod tests {
             channels: vec![channel],
             settings,
             allowed: std::collections::HashSet::new(),
+            paused: false,
         }
     }
 

@@ -12,6 +12,7 @@ fn channel(id: i64, title: &str) -> Channel {
 /// A group that requires channels of these titles, numbered from 1.
 fn rules(titles: &[&str]) -> Rules {
     Rules {
+        paused: false,
         title: "Garden".to_owned(),
         channels: titles.iter().zip(1..).map(|(title, id)| channel(id, title)).collect(),
         settings: Settings::default(),

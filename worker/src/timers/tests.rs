@@ -231,10 +231,3 @@ async fn a_full_queue_is_asked_now_and_then() {
     assert_eq!(bench.queue.asked.load(Ordering::SeqCst), 3);
     bench.nothing_more().await;
 }
-
-#[test]
-fn the_older_the_less_often_it_is_looked_at() {
-    for (age_s, minutes) in [(0, 1), (59, 1), (60, 5), (299, 5), (300, 15), (899, 15), (900, 60), (86_400, 60)] {
-        assert_eq!(recheck_after(Duration::from_secs(age_s)), Duration::from_secs(minutes * 60), "{age_s} s");
-    }
-}

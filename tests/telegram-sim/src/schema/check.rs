@@ -63,6 +63,7 @@ impl Place<'_> {
 fn walk(value: &Value, expected: Type, place: Place<'_>, findings: &mut Vec<Finding>) {
     let wrong = match (expected, value) {
         (Type::Integer, Value::Number(number)) if number.is_i64() || number.is_u64() => return,
+        (Type::Float, Value::Number(_)) => return,
         (Type::Text, Value::String(_)) | (Type::Boolean, Value::Bool(_)) | (Type::True, Value::Bool(true)) => return,
         (Type::Word(words), Value::String(word)) if words.contains(&word.as_str()) => return,
         (Type::Array(each), Value::Array(items)) => {
@@ -134,6 +135,7 @@ fn variant(fields: &Map<String, Value>, union: &Union) -> Option<&'static Object
 fn described(expected: Type) -> String {
     match expected {
         Type::Integer => "an integer".to_owned(),
+        Type::Float => "a number".to_owned(),
         Type::Text => "a string".to_owned(),
         Type::Boolean => "true or false".to_owned(),
         Type::True => "true, or no such field".to_owned(),

@@ -1,7 +1,7 @@
 //! The table's objects about messages: their contents, entities, origins and buttons.
 
 use crate::schema::people::{CHAT, USER};
-use crate::schema::shape::Type::{self, Array, Boolean, Integer, Text, True, Word};
+use crate::schema::shape::Type::{self, Array, Boolean, Float, Integer, Text, True, Word};
 use crate::schema::shape::{Object, Union};
 
 pub(super) static MESSAGE: Object = Object {
@@ -24,6 +24,7 @@ pub(super) static MESSAGE: Object = Object {
         ("text", Text),
         ("entities", Array(&Type::Object(&MESSAGE_ENTITY))),
         ("photo", Array(&Type::Object(&PHOTO_SIZE))),
+        ("location", Type::Object(&LOCATION)),
         ("caption", Text),
         ("caption_entities", Array(&Type::Object(&MESSAGE_ENTITY))),
         ("new_chat_members", Array(&Type::Object(&USER))),
@@ -101,6 +102,18 @@ static PHOTO_SIZE: Object = Object {
     name: "PhotoSize",
     required: &[("file_id", Text), ("file_unique_id", Text), ("width", Integer), ("height", Integer)],
     optional: &[("file_size", Integer)],
+    exactly_one: &[],
+};
+
+static LOCATION: Object = Object {
+    name: "Location",
+    required: &[("latitude", Float), ("longitude", Float)],
+    optional: &[
+        ("horizontal_accuracy", Float),
+        ("live_period", Integer),
+        ("heading", Integer),
+        ("proximity_alert_radius", Integer),
+    ],
     exactly_one: &[],
 };
 

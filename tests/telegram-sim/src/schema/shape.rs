@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Type {
     Integer,
+    Float,
     Text,
     Boolean,
     /// Sent only when true, left out otherwise.

@@ -37,8 +37,19 @@ impl Sender {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Content {
-    Text { text: String, entities: Vec<Value> },
-    Photo { number: u64, caption: String, entities: Vec<Value> },
+    Text {
+        text: String,
+        entities: Vec<Value>,
+    },
+    Photo {
+        number: u64,
+        caption: String,
+        entities: Vec<Value>,
+    },
+    /// A live location, after so many moves.
+    LiveLocation {
+        moves: u32,
+    },
     NewMembers(Vec<UserId>),
     LeftMember(UserId),
     MigratedTo(ChatId),
@@ -49,7 +60,7 @@ pub(crate) enum Content {
 
 impl Content {
     pub(crate) const fn is_service(&self) -> bool {
-        !matches!(self, Self::Text { .. } | Self::Photo { .. })
+        !matches!(self, Self::Text { .. } | Self::Photo { .. } | Self::LiveLocation { .. })
     }
 
     /// The creation, migration and topic messages, which nobody can delete.

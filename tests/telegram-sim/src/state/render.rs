@@ -212,6 +212,10 @@ impl State {
                     object["caption_entities"] = Value::Array(entities.clone());
                 }
             }
+            Content::LiveLocation { moves } => {
+                let longitude = 13.0 + f64::from(*moves) / 1000.0;
+                object["location"] = json!({ "latitude": 52.5, "longitude": longitude, "live_period": 3600 });
+            }
             Content::NewMembers(users) => {
                 let users: Vec<Value> = users.iter().map(|user| self.user_json(*user)).collect();
                 // The first two are what older libraries read.

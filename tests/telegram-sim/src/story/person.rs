@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::ids::{ChatId, UserId};
+use crate::ids::{ChatId, MessageId, UserId};
 use crate::rights::{AdminRights, Permissions};
 use crate::story::Story;
 use crate::story::place::Place;
@@ -46,6 +46,12 @@ impl Person {
         Ok(self.said(to.chat, self.story.world.say_there(to.chat, self.id, text, how)?))
     }
 
+    /// Says it in a topic of a forum.
+    pub fn says_in_topic(&self, place: &Place, topic: MessageId, text: &str) -> Act<Said> {
+        let how = Saying { topic: Some(topic), ..Saying::default() };
+        Ok(place.said(self.story.world.say_there(place.id, self.id, text, how)?))
+    }
+
     pub fn says_anonymously(&self, place: &Place, text: &str) -> Act<Said> {
         Ok(place.said(self.story.world.say_anonymously(place.id, self.id, text)?))
     }
@@ -67,6 +73,16 @@ impl Person {
     /// Writes to the bot in private.
     pub fn tells_bot(&self, text: &str) -> Act<Said> {
         Ok(self.said(ChatId::from(self.id), self.story.world.direct(self.id, text)?))
+    }
+
+    /// Shows where they are, for an hour.
+    pub fn shares_location(&self, place: &Place) -> Act<Said> {
+        Ok(place.said(self.story.world.share_location(place.id, self.id)?))
+    }
+
+    /// Moves while they show where they are.
+    pub fn moves(&self, location: &Said) -> Act<()> {
+        self.story.world.move_location(location.chat, self.id, location.id)
     }
 
     /// Changes what they said; false if it reads the same as before.
@@ -199,7 +215,7 @@ impl Person {
         self.story.until(&format!("the bot to tell {self} {beginning:?}"), found).await
     }
 
-    fn said(&self, chat: ChatId, id: crate::ids::MessageId) -> Said {
+    fn said(&self, chat: ChatId, id: MessageId) -> Said {
         Said { story: self.story.clone(), chat, id }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::ids::{ChatId, UserId};
+use crate::ids::{ChatId, MessageId, UserId};
 use crate::ledger::Calls;
+use crate::rights::AdminRights;
 use crate::story::Story;
 use crate::story::person::Person;
 use crate::story::said::Said;
@@ -69,6 +70,44 @@ impl Place {
         Ok(Self { id: self.story.world.upgrade(self.id)?, ..self.clone() })
     }
 
+    /// The owner makes the bot an administrator with these rights, bringing it in if need be.
+    pub fn lets_bot(&self, rights: AdminRights) {
+        self.story.world.add_bot(self.id, rights);
+    }
+
+    /// The same, and the update that tells of it is lost.
+    pub fn quietly_lets_bot(&self, rights: AdminRights) {
+        self.story.world.seed_bot(self.id, rights);
+    }
+
+    /// The owner brings the bot in as a plain member.
+    pub fn brings_bot_in(&self) {
+        self.story.world.add_bot_as_member(self.id);
+    }
+
+    /// The owner makes the bot a plain member again.
+    ///
+    /// # Errors
+    ///
+    /// It is no administrator.
+    pub fn demotes_bot(&self) -> Act<()> {
+        self.story.world.demote(self.id, self.owner, self.story.world.bot())
+    }
+
+    /// The owner throws the bot out.
+    pub fn throws_bot_out(&self) {
+        self.story.world.remove_bot(self.id);
+    }
+
+    /// Begins a topic of a forum.
+    ///
+    /// # Errors
+    ///
+    /// It is no forum.
+    pub fn topic(&self, name: &str) -> Act<MessageId> {
+        self.story.world.topic(self.id, self.owner, name)
+    }
+
     /// What stands in it now, oldest first.
     #[must_use]
     pub fn messages(&self) -> Vec<Seen> {
@@ -105,7 +144,7 @@ impl Place {
         self.story.until(what, found).await.map(|seen| self.said(seen.id))
     }
 
-    pub(super) fn said(&self, message: crate::ids::MessageId) -> Said {
+    pub(super) fn said(&self, message: MessageId) -> Said {
         Said { story: self.story.clone(), chat: self.id, id: message }
     }
 }

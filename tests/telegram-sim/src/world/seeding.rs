@@ -6,7 +6,7 @@ use crate::state::chat::ChatKind;
 use crate::state::member::Status;
 use crate::state::message::{Content, Message, Sender};
 use crate::state::user::User;
-use crate::world::World;
+use crate::world::{World, owner};
 
 /// A group that was made in bulk.
 #[derive(Clone, Debug)]
@@ -37,6 +37,7 @@ impl World {
                 chat.known_to_bot = true;
                 chat.set_status(owner, Status::Creator { is_member: true, is_anonymous: false }, now);
                 let rights = bot_rights.fitting(false);
+                chat.known_to_bot = true;
                 chat.set_status(bot, Status::Administrator { rights, promoted_by: owner }, now);
                 for person in &people {
                     chat.set_status(*person, Status::Member, now);
@@ -62,6 +63,17 @@ impl World {
                 for person in people {
                     state.meet(*person);
                 }
+            }
+        });
+    }
+
+    /// The bot is an administrator with these rights from now on, and the update that tells of it is lost.
+    pub fn seed_bot(&self, chat: ChatId, rights: AdminRights) {
+        self.act(|state| {
+            let (owner, bot, now) = (owner(state, chat), state.bot, state.now());
+            if let Some(chat) = state.chats.get_mut(&chat) {
+                chat.known_to_bot = true;
+                chat.set_status(bot, Status::Administrator { rights, promoted_by: owner }, now);
             }
         });
     }

@@ -77,6 +77,36 @@ impl World {
         })
     }
 
+    /// Shows where they are, for an hour.
+    ///
+    /// # Errors
+    ///
+    /// As for [`World::say`].
+    pub fn share_location(&self, chat: ChatId, user: UserId) -> Act<MessageId> {
+        self.act(|state| {
+            may_say(state, chat, user, Permissions::SEND_MESSAGES)?;
+            let message = Message::new(Sender::User(user), state.now(), Content::LiveLocation { moves: 0 });
+            Ok(state.post(chat, message))
+        })
+    }
+
+    /// Somebody who shows where they are moves: Telegram edits the message.
+    ///
+    /// # Errors
+    ///
+    /// It is no live location of theirs.
+    pub fn move_location(&self, chat: ChatId, user: UserId, message: MessageId) -> Act<()> {
+        self.act(|state| {
+            let found = chat_of(state, chat)?.messages.get(&message);
+            let found = found.filter(|found| found.sender.person() == Some(user));
+            let Some(Content::LiveLocation { moves }) = found.map(|found| found.content.clone()) else {
+                return Err(Refused::because("it is no live location of theirs"));
+            };
+            state.edit(chat, message, Content::LiveLocation { moves: moves + 1 }, None);
+            Ok(())
+        })
+    }
+
     /// Forwards a message of another chat into a group.
     ///
     /// # Errors
@@ -132,7 +162,8 @@ impl World {
         self.act(|state| {
             let found = chat_of(state, chat)?.messages.get(&message);
             let found = found.ok_or_else(|| Refused::because("there is no such message"))?;
-            if found.sender.person() != Some(user) || found.content.is_service() {
+            let words = matches!(found.content, Content::Text { .. } | Content::Photo { .. });
+            if found.sender.person() != Some(user) || !words {
                 return Err(Refused::because("it is not their message"));
             }
             let content = match &found.content {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use shared::ids::ChatId;
 
 use super::{
-    super::{Before, Chat, ChatKind, Event, JoinRequested, Joined, MemberChanged, Person, Status},
+    super::{Before, Chat, ChatKind, Event, JoinRequested, Joined, MemberChanged, OwnChanged, Person, Status},
     RawChat, RawMessage, RawUser,
 };
 
@@ -36,6 +36,19 @@ pub(super) fn member_changed(raw: RawMemberChange) -> Event {
         status,
         // Of others it is the end of a restriction or ban.
         until_s: raw.new_chat_member.until_date.filter(|&until| until > 0 && status == Status::Member),
+    }))
+}
+
+pub(super) fn own_standing(raw: RawOwnChange) -> Event {
+    let chat = Chat::from(raw.chat);
+    if chat.kind == ChatKind::Private {
+        return Event::Ignored("blocked or unblocked by a person");
+    }
+    let is_in = |member: &RawMember| member.status().is_some_and(Status::is_in);
+    Event::OwnStanding(Box::new(OwnChanged {
+        was_in: is_in(&raw.old_chat_member),
+        is_in: is_in(&raw.new_chat_member),
+        chat,
     }))
 }
 
@@ -80,6 +93,13 @@ pub(super) struct RawMemberChange {
     date: i64,
     #[serde(default, deserialize_with = "lenient")]
     old_chat_member: Option<RawMember>,
+    new_chat_member: RawMember,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RawOwnChange {
+    chat: RawChat,
+    old_chat_member: RawMember,
     new_chat_member: RawMember,
 }
 

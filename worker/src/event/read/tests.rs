@@ -8,7 +8,7 @@ use shared::{
 };
 
 use super::{
-    super::{Before, JoinRequested, Joined, MemberChanged, Status},
+    super::{Before, JoinRequested, Joined, MemberChanged, OwnChanged, Status},
     *,
 };
 
@@ -115,8 +115,8 @@ fn every_kind_of_message_is_content_or_service() {
         checklist contact dice game poll venue location invoice giveaway giveaway_winners";
     let service = "
         new_chat_members left_chat_member chat_owner_left chat_owner_changed new_chat_title new_chat_photo delete_chat_photo
-        group_chat_created supergroup_chat_created channel_chat_created message_auto_delete_timer_changed migrate_to_chat_id
-        migrate_from_chat_id pinned_message successful_payment refunded_payment users_shared chat_shared gift unique_gift
+        group_chat_created supergroup_chat_created channel_chat_created message_auto_delete_timer_changed
+        pinned_message successful_payment refunded_payment users_shared chat_shared gift unique_gift
         gift_upgrade_sent connected_website write_access_allowed passport_data proximity_alert_triggered boost_added
         chat_background_set checklist_tasks_done checklist_tasks_added direct_message_price_changed forum_topic_created
         forum_topic_edited forum_topic_closed forum_topic_reopened general_forum_topic_hidden general_forum_topic_unhidden
@@ -437,7 +437,7 @@ fn a_request_to_join_says_where_to_write_to_them() {
 #[test]
 fn other_kinds_of_updates_are_left_alone() {
     let mut updates = vec![json!({"update_id": 1}), json!({})];
-    for kind in ["channel_post", "edited_channel_post", "my_chat_member", "poll", "unheard_of"] {
+    for kind in ["channel_post", "edited_channel_post", "poll", "unheard_of"] {
         updates.push(json!({"update_id": 1, kind: message(&json!({}))}));
     }
     for update in updates {
@@ -509,5 +509,47 @@ fn damage_makes_nobody_an_offender() {
                 assert!(!person, "{damaged} gave {event:?}");
             }
         }
+    }
+}
+
+#[test]
+fn the_bots_own_comings_and_goings_are_read_for_groups_and_channels() {
+    let own = |chat: &Value, old: &Value, new: &Value| {
+        let member = |standing: &Value| {
+            let mut member = standing.clone();
+            member["user"] = json!({"id": 1, "is_bot": true, "first_name": "Gate"});
+            member
+        };
+        read(&json!({"update_id": 1, "my_chat_member": {
+            "chat": chat, "from": {"id": 8, "first_name": "Boss"}, "date": 100,
+            "old_chat_member": member(old), "new_chat_member": member(new),
+        }}))
+    };
+    let (out, kicked) = (json!({"status": "left"}), json!({"status": "kicked", "until_date": 0}));
+    let (member, admin) = (json!({"status": "member"}), json!({"status": "administrator"}));
+    let away = json!({"status": "restricted", "is_member": false});
+    let group = json!({"id": GROUP, "type": "supergroup", "title": "Garden"});
+    let cases = [
+        (&out, &member, false, true),
+        (&member, &admin, true, true),
+        (&admin, &kicked, true, false),
+        (&away, &member, false, true),
+    ];
+    for (old, new, was_in, is_in) in cases {
+        let chat = Chat { id: ChatId(GROUP), kind: ChatKind::Supergroup, title: "Garden".to_owned() };
+        let expected = Event::OwnStanding(Box::new(OwnChanged { chat, was_in, is_in }));
+        assert_eq!(own(&group, old, new), Ok(expected), "{old} to {new}");
+    }
+    let private = own(&json!({"id": 8, "type": "private"}), &member, &kicked);
+    assert_eq!(private, Ok(Event::Ignored("blocked or unblocked by a person")));
+}
+
+#[test]
+fn a_group_that_became_a_supergroup_is_told_of_in_both() {
+    let old = json!({"text": null, "chat": {"id": -5, "type": "group"}, "migrate_to_chat_id": GROUP});
+    let new = json!({"text": null, "migrate_from_chat_id": -5});
+    for service in [old, new] {
+        let moved = Moved { old: ChatId(-5), new: ChatId(GROUP) };
+        assert_eq!(read(&json!({"message": message(&service)})), Ok(Event::Moved(moved)), "{service}");
     }
 }

@@ -59,7 +59,7 @@ async fn a_stale_epoch_writes_nothing(db: &Database) {
         ),
         ("warning_sending", store.warning_sending(EPOCH, &[warning.id]).await.err()),
         ("warning_wanted", store.warning_wanted(EPOCH, &[warning.id]).await.err()),
-        ("warning_sent", store.warning_sent(EPOCH, &[warning.id], MessageId(1), &new).await.err()),
+        ("warning_sent", store.warning_sent(EPOCH, &[warning.id], MessageId(1), false, &new).await.err()),
         ("warning_closed", store.warning_closed(EPOCH, &[warning.id], WarningEnd::Lost).await.err()),
         ("finish_task", store.finish_task(EPOCH, before_task[0].id, before_task[0].version).await.err()),
     ];

@@ -119,7 +119,7 @@ async fn a_warning_moves_on(db: &Database) {
     assert_eq!(back.iter().map(|w| w.attempts).collect::<Vec<_>>(), [1, 1, 0], "one beginning less");
 
     let remove = task(GROUP.0, "remove 77", 9);
-    store.warning_sent(EPOCH, &ids[..2], MessageId(77), &[remove]).await.expect("done");
+    store.warning_sent(EPOCH, &ids[..2], MessageId(77), true, &[remove]).await.expect("done");
     let carried = store.warnings_with_message(GROUP, MessageId(77)).await.expect("an answer");
     assert_eq!(
         carried.iter().map(|w| (w.id, w.state)).collect::<Vec<_>>(),
@@ -145,7 +145,7 @@ async fn closed_warnings_stay_closed(db: &Database) {
     store.warning_closed(EPOCH, &[id], WarningEnd::Removed).await.expect("done");
     store.warning_sending(EPOCH, &[id]).await.expect("done");
     // It was on its way when the person was released: the message must go, so it is known.
-    store.warning_sent(EPOCH, &[id], MessageId(5), &[task(GROUP.0, "remove 5", 1)]).await.expect("done");
+    store.warning_sent(EPOCH, &[id], MessageId(5), false, &[task(GROUP.0, "remove 5", 1)]).await.expect("done");
     let warning = store.warning(id).await.expect("an answer").expect("the row");
     assert_eq!((warning.state, warning.message, warning.attempts), (WarningState::Lost, Some(MessageId(5)), 0));
     assert_eq!(store.next_due(&store.shards.all().collect::<Vec<_>>()).await.expect("an answer"), Some(1));

@@ -251,3 +251,13 @@ async fn links_requests_commands_and_leaving() {
     telegram.leave_chat(CHAT).await.expect("left");
     assert_eq!(server.methods(), ["leaveChat"]);
 }
+
+#[tokio::test]
+async fn commands_that_are_set_are_read_for_their_scope() {
+    let reply = json!([{"command": "help", "description": "How it works"}, {"command": 7}]);
+    let (server, telegram) = answering(reply).await;
+    let commands = telegram.my_commands(CommandScope::AllGroupChats).await.expect("readable");
+    assert_eq!(commands, [("help".to_owned(), "How it works".to_owned())]);
+    assert_eq!(server.methods(), ["getMyCommands"]);
+    assert_eq!(server.arguments(), json!({"scope": {"type": "all_group_chats"}}));
+}

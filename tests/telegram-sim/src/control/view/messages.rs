@@ -66,6 +66,7 @@ pub(super) fn gist(state: &State, message: &Message) -> String {
         Content::Text { .. } => words,
         Content::Photo { .. } if words.is_empty() => "Photo".to_owned(),
         Content::Photo { .. } => format!("Photo, {words}"),
+        Content::LiveLocation { .. } => "Live location".to_owned(),
         _ => service(state, message)
             .map(|service| format!("{} {}", service.did, service.whom.join(", ")).trim_end().to_owned())
             .unwrap_or_default(),
@@ -113,7 +114,7 @@ fn service(state: &State, message: &Message) -> Option<Service> {
     let actor = message.sender.person();
     let who = actor.map(|user| named(state, user).name).unwrap_or_default();
     let (who, did, whom) = match &message.content {
-        Content::Text { .. } | Content::Photo { .. } => return None,
+        Content::Text { .. } | Content::Photo { .. } | Content::LiveLocation { .. } => return None,
         Content::NewMembers(users) if users.iter().all(|user| Some(*user) == actor) => (who, "joined", Vec::new()),
         Content::NewMembers(users) => (who, "added", users.iter().map(|user| named(state, *user).name).collect()),
         Content::LeftMember(user) if Some(*user) == actor => (who, "left", Vec::new()),

@@ -1,0 +1,2 @@
+DROP TABLE moved_groups;
+DROP TABLE bot_standings;

@@ -1,0 +1,223 @@
+//! The bot itself in a group: added, without rights, with rights again, thrown out, and back.
+
+use rstest::rstest;
+use system_tests::stage::{
+    Form::{self, Split, StandAlone},
+    Stage,
+};
+use telegram_sim::rights::AdminRights;
+
+const NO_DELETING: AdminRights = AdminRights::RESTRICT_MEMBERS;
+const NO_MUTING: AdminRights = AdminRights::DELETE_MESSAGES;
+
+#[rstest]
+#[tokio::test]
+async fn added_to_a_group_it_greets_once_and_the_greeting_always_names_the_next_step(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let corner = stage.story.group("Readers").open();
+    corner.brings_bot_in();
+    let hello = corner.bot_says("Hello! ").await?;
+    let seen = hello.stands()?;
+    assert!(seen.text.contains("make me an admin here who may delete messages and ban users"), "{seen:?}");
+    assert!(seen.button("Make me an admin").is_some_and(|button| button.url.is_some()), "{seen:?}");
+
+    for (rights, step) in [
+        (AdminRights::MODERATOR, "send /protect @channel"),
+        (NO_DELETING, "make me an admin"),
+        (AdminRights::MODERATOR, "send /protect @channel"),
+    ] {
+        corner.lets_bot(rights);
+        let changed = || hello.seen().filter(|seen| seen.text.contains(step)).map(drop);
+        stage.story.until(&format!("the greeting to say {step:?}"), changed).await?;
+    }
+    stage.settled(&corner).await?;
+    corner.calls().of("sendMessage").only(|call| call.text_arg("text").starts_with("Hello!")).exactly(1)?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_basic_group_is_told_to_become_a_supergroup_first_and_then_what_is_next(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let small = stage.story.basic_group("Friends").open();
+    small.lets_bot(AdminRights::MODERATOR);
+    let hello = small.bot_says("Hello! ").await?.stands()?;
+    assert!(hello.text.contains("turn it into a supergroup"), "{hello:?}");
+
+    let large = small.becomes_supergroup()?;
+    let hello = large.bot_says("Hello! ").await?.stands()?;
+    assert!(hello.text.contains("send /protect @channel"), "{hello:?}");
+    let news = stage.story.channel("News").public("daily_news").with_bot(AdminRights::INVITE_USERS).open();
+    stage.protect(&large, &news).await?;
+    stage.offender("Ann", &large).await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn without_its_rights_nothing_is_enforced_and_with_them_it_goes_on_by_itself(
+    #[values(StandAlone, Split)] form: Form,
+    #[values(Some(NO_DELETING), Some(NO_MUTING), None)] left: Option<AdminRights>,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    match left {
+        Some(rights) => place.corner.lets_bot(rights),
+        None => place.corner.demotes_bot()?,
+    }
+    let notice = place.corner.bot_says("Protection is paused").await?;
+    let missing = match left {
+        Some(NO_DELETING) => "the right to delete messages here",
+        Some(_) => "the right to ban users here",
+        None => "the right to delete messages and ban users here",
+    };
+    assert!(notice.stands()?.text.contains(missing), "{notice:?}");
+
+    let before = stage.sim().last_call();
+    let ann = place.corner.person("Ann");
+    let words = [ann.says(&place.corner, "one")?, ann.says(&place.corner, "two")?];
+    let status = stage.ask(&place.corner.owner(), &place.corner, "/status").await?;
+    assert!(status.text.starts_with("Protection is paused"), "{status:?}");
+    for said in &words {
+        said.stands()?;
+    }
+    assert!(ann.can_write_in(&place.corner));
+    stage.sim().calls_after(before).about(&ann).none()?;
+    for method in ["deleteMessage", "deleteMessages", "restrictChatMember"] {
+        stage.sim().calls_after(before).of(method).none()?;
+    }
+
+    place.corner.lets_bot(AdminRights::MODERATOR);
+    notice.gone().await?;
+    place.corner.bot_says("Thank you, I have the rights").await?;
+    ann.says(&place.corner, "three")?.gone().await?;
+    ann.muted_in(&place.corner).await?;
+    place.corner.calls().ok().of("sendMessage").only(|call| call.text_arg("text").contains("paused:")).exactly(1)?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_loss_of_rights_that_nobody_told_of_is_noticed_by_the_call_that_fails(
+    #[values(StandAlone, Split)] form: Form,
+    #[values(NO_DELETING, NO_MUTING)] left: AdminRights,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    place.corner.quietly_lets_bot(left);
+    let ann = place.corner.person("Ann");
+    ann.says(&place.corner, "hello")?;
+    let notice = place.corner.bot_says("Protection is paused").await?;
+    stage.settled(&place.corner).await?;
+    assert!(ann.can_write_in(&place.corner));
+    let warned = place.corner.calls().of("sendMessage").only(|call| call.text_arg("text").starts_with("Ann"));
+    warned.none()?;
+
+    let before = stage.sim().last_call();
+    let hello = ann.says(&place.corner, "hello again")?;
+    stage.settled(&place.corner).await?;
+    hello.stands()?;
+    stage.sim().calls_after(before).about(&ann).none()?;
+
+    // Nobody tells that they are back either: an admin who looks sets it going, or time does.
+    place.corner.quietly_lets_bot(AdminRights::MODERATOR);
+    stage.settled(&place.corner).await?;
+    notice.gone().await?;
+    stage.offender("Ben", &place.corner).await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn whoever_could_not_be_released_without_rights_is_when_they_are_back(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let (ann, _) = stage.offender("Ann", &place.corner).await?;
+    place.corner.demotes_bot()?;
+    place.corner.bot_says("Protection is paused").await?;
+    ann.joins(&place.news)?;
+    stage.settled(&place.corner).await?;
+    assert!(!ann.can_write_in(&place.corner));
+    place.corner.lets_bot(AdminRights::MODERATOR);
+    ann.free_in(&place.corner).await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_notice_goes_with_the_protection(#[values(StandAlone, Split)] form: Form) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    place.corner.lets_bot(NO_DELETING);
+    let notice = place.corner.bot_says("Protection is paused").await?;
+    let reply = stage.ask(&place.corner.owner(), &place.corner, "/unprotect").await?;
+    assert!(reply.text.starts_with("Protection is off."), "{reply:?}");
+    notice.gone().await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn thrown_out_the_protection_ends_and_whom_it_muted_is_released_when_it_is_added_again(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let (ann, _) = stage.offender("Ann", &place.corner).await?;
+    let until = ann.status_in(&place.corner).until_date.unwrap_or_default();
+    assert!(until > 0, "her mute ends by itself");
+    place.corner.throws_bot_out();
+    place.corner.lets_bot(AdminRights::MODERATOR);
+    ann.free_in(&place.corner).await?;
+    let ben = place.corner.person("Ben");
+    let hello = ben.says(&place.corner, "hello")?;
+    let status = stage.ask(&place.corner.owner(), &place.corner, "/status").await?;
+    assert!(status.text.starts_with("This group is not protected"), "{status:?}");
+    hello.stands()?;
+    assert!(ben.can_write_in(&place.corner));
+
+    stage.protect(&place.corner, &place.news).await?;
+    stage.offender("Cem", &place.corner).await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn added_again_without_rights_it_releases_as_soon_as_it_may(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let (ann, _) = stage.offender("Ann", &place.corner).await?;
+    place.corner.throws_bot_out();
+    place.corner.brings_bot_in();
+    place.corner.bot_says("Hello! ").await?;
+    assert!(!ann.can_write_in(&place.corner));
+    place.corner.lets_bot(AdminRights::MODERATOR);
+    ann.free_in(&place.corner).await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_person_who_blocks_the_bot_and_thinks_better_of_it_is_answered(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let ann = stage.story.person("Ann");
+    ann.tells_bot("/start")?;
+    ann.hears("").await?;
+    ann.blocks_bot();
+    ann.unblocks_bot();
+    let asked = ann.tells_bot("/help")?;
+    let answered = || stage.story.world().bot_messages(ann.id).into_iter().find(|seen| seen.id > asked.id);
+    stage.story.until("an answer after the block", answered).await?;
+    assert!(stage.lines_with("dead letter").is_empty());
+    Ok(())
+}
