@@ -28,7 +28,7 @@ use telegram_sim::{
 use crate::{
     process::Process,
     split::Split,
-    standalone::Standalone,
+    standalone::{Standalone, is_warning},
     wait::{PATIENCE, wait_for},
 };
 
@@ -192,7 +192,7 @@ impl Stage {
         let asked = who.says(place, command)?;
         let reply = || {
             let said = self.story.world().bot_messages(place.id);
-            said.into_iter().find(|seen| seen.id > asked.id && seen.buttons.is_empty())
+            said.into_iter().find(|seen| seen.id > asked.id && !is_warning(seen))
         };
         Ok(self.story.until(&format!("a reply to {command:?}"), reply).await?)
     }
@@ -238,6 +238,38 @@ impl Stage {
         who.muted_in(corner).await?;
         let warning = corner.bot_mentions(&who).await?;
         Ok((who, warning))
+    }
+
+    /// Who presses hears this.
+    ///
+    /// # Errors
+    /// There is no such button, or no answer.
+    pub async fn hears(&self, who: &Person, under: &Said, button: &str) -> anyhow::Result<String> {
+        Ok(who.presses(under, button).await?.text)
+    }
+
+    /// When a question that waits in the database is to be asked, in milliseconds since the Unix epoch; by the beginning of its key.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn due_ms(&self, place: &Place, key: &str) -> anyhow::Result<Option<i64>> {
+        let key = format!("{key}%");
+        Ok(match &self.running {
+            Running::StandAlone(standalone) => {
+                let mut database = standalone.database().await?;
+                let asked = sqlx::query_scalar("SELECT due_ms FROM tasks WHERE chat_id = ? AND key LIKE ?");
+                let due = asked.bind(place.id.0).bind(key).fetch_optional(&mut database).await?;
+                database.close().await?;
+                due
+            }
+            Running::Split(parts) => {
+                let mut database = parts.split.servers.database.connect().await?;
+                let asked = sqlx::query_scalar("SELECT due_ms FROM tasks WHERE chat_id = $1 AND key LIKE $2");
+                let due = asked.bind(place.id.0).bind(key).fetch_optional(&mut database).await?;
+                database.close().await?;
+                due
+            }
+        })
     }
 
     /// The group requires one more channel, with these `params`: all at once, as nobody in Telegram can.

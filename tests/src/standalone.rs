@@ -162,9 +162,8 @@ impl Standalone {
     /// # Errors
     /// It said nothing.
     pub async fn reply_to(&self, group: ChatId, asked: MessageId, what: &str) -> anyhow::Result<Seen> {
-        let reply = |world: &World| {
-            world.bot_messages(group).into_iter().find(|seen| seen.id > asked && seen.buttons.is_empty())
-        };
+        let reply =
+            |world: &World| world.bot_messages(group).into_iter().find(|seen| seen.id > asked && !is_warning(seen));
         self.until(&format!("a reply to {what:?}"), reply).await
     }
 
@@ -250,4 +249,10 @@ impl Standalone {
 pub fn warning(world: &World, group: ChatId, who: UserId) -> Option<Seen> {
     let mentions = |seen: &Seen| seen.entities.iter().any(|entity| entity["user"]["id"] == who.0);
     world.bot_messages(group).into_iter().find(|seen| !seen.buttons.is_empty() && mentions(seen))
+}
+
+/// Whether it is a warning, and no reply: it has the button "I have joined", whatever stands on it.
+pub(crate) fn is_warning(seen: &Seen) -> bool {
+    let joined = |data: &String| data.starts_with("v1:");
+    seen.buttons.iter().flatten().any(|button| button.data.as_ref().is_some_and(joined))
 }

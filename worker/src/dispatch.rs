@@ -1,6 +1,9 @@
 //! The one match from events to handlers, and the one from failures to what becomes of an update.
 
-use std::{collections::BTreeSet, slice, time::Duration};
+mod commands;
+mod presses;
+
+use std::{collections::BTreeSet, time::Duration};
 
 use shared::{
     envelope::{Envelope, Kind},
@@ -9,23 +12,21 @@ use shared::{
 };
 use tracing::Instrument as _;
 
+use self::commands::Asked;
 use crate::{
     breakers::Breakers,
-    enforce::Enforcer,
-    event::{Author, ChatKind, Command, Event, MessagePosted, Moved, Reader, Task},
+    enforce::{Enforcer, Reply},
+    event::{ChatKind, Event, Moved, Reader, Task},
     fence::Fence,
     groups::Groups,
     handlers::{
         HandlerError, bot_rights,
         breaker::Watch,
-        button::{self, Bench},
-        help, join, join_request,
+        join, join_request,
         leaving::{self, Sought},
         member::{self, Registry},
         message::{self, Court, Posted},
         migration,
-        protect::{self, Desk},
-        stats, status,
         tasks::{self, Review},
     },
     intake::{Handle, Job, settle::Disposition},
@@ -53,8 +54,6 @@ pub(crate) struct Dispatch {
     /// Who may ask for it.
     pub operators: BTreeSet<UserId>,
 }
-
-const COMMANDS: [&str; 5] = ["protect", "unprotect", "status", "start", "help"];
 
 /// A token that Telegram refuses is mended by an operator, not by asking again soon.
 const TOKEN_DEAD_WAIT: Duration = Duration::from_secs(60);
@@ -119,9 +118,7 @@ impl Dispatch {
                 ("ignored", Ok(()))
             }
             Event::Press(press) => {
-                let bench = self.bench();
-                let pressed = button::on_press(&bench, fence, press, age(&job.envelope));
-                let outcome = pressed.instrument(job.span.clone()).await;
+                let outcome = self.press(fence, press, age(&job.envelope)).instrument(job.span.clone()).await;
                 self.metrics.verified("press", &job.envelope);
                 ("button", outcome)
             }
@@ -208,10 +205,8 @@ impl Dispatch {
         };
         for ((posted, fate), job) in messages.iter().zip(fates).zip(jobs) {
             self.metrics.verified(fate.label(), &job.envelope);
-            let outcome = match &posted.message.command {
-                Some(command) if fate.stands() => {
-                    self.command(fence, posted, command).instrument(job.span.clone()).await
-                }
+            let outcome = match Asked::of(posted.message) {
+                Some(asked) if fate.stands() => self.asked(fence, posted, asked).instrument(job.span.clone()).await,
                 Some(_) | None => Ok(()),
             };
             let outcome = self.unless_moved(fence, job, outcome).await;
@@ -233,38 +228,6 @@ impl Dispatch {
         Ok(())
     }
 
-    /// A command is carried out once: a late repetition would be answered again, and could undo what was said since.
-    async fn command(&self, fence: &Fence, posted: &Posted<'_>, command: &Command) -> Result<(), HandlerError> {
-        let Self { bot, groups, enforcer, store, telegram, .. } = self;
-        let message = posted.message;
-        let for_operators = command.name == "stats" && self.is_operator(message);
-        if !(for_operators || COMMANDS.contains(&command.name.as_str()))
-            || message.chat.kind.is_group() && !groups.serves(message.chat.id).await?
-            || !store.marked(slice::from_ref(&posted.update)).await?.is_empty()
-        {
-            return Ok(());
-        }
-        let desk = Desk { bot: *bot, groups, enforcer, store, telegram };
-        match command.name.as_str() {
-            "stats" => {
-                let (intake, up) = (&self.intake, self.started.elapsed());
-                stats::on_stats(enforcer, store, intake, up, fence, message).await?;
-            }
-            "protect" => protect::on_protect(&desk, fence, message, &command.args).await?,
-            "unprotect" => protect::on_unprotect(&desk, fence, message, &command.args).await?,
-            _ if message.chat.kind != ChatKind::Private && !groups.may_ask(message.chat.id, &message.author).await => {}
-            "status" => status::on_status(*bot, groups, enforcer, store, telegram, fence, message).await?,
-            _ => help::on_help(enforcer, fence, message).await?,
-        }
-        Ok(store.mark(fence.into(), &posted.update, shared::clock::now_ms()).await?)
-    }
-
-    /// In private, where nobody else reads the answer.
-    fn is_operator(&self, message: &MessagePosted) -> bool {
-        let Author::Person(person) = &message.author else { return false };
-        message.chat.kind == ChatKind::Private && self.operators.contains(&person.id)
-    }
-
     /// Counts what was decided.
     fn counted(&self, job: &Job, outcome: Result<&'static str, HandlerError>) -> Result<(), HandlerError> {
         outcome.map(|label| self.metrics.verified(label, &job.envelope))
@@ -273,11 +236,6 @@ impl Dispatch {
     fn trial(&self) -> Trial<'_> {
         let Self { groups, membership, store, telegram, .. } = self;
         Trial { groups, membership, store, telegram }
-    }
-
-    fn bench(&self) -> Bench<'_> {
-        let Self { groups, membership, enforcer, store, telegram, .. } = self;
-        Bench { groups, membership, enforcer, store, telegram }
     }
 
     fn watch(&self) -> Watch<'_> {
@@ -353,9 +311,15 @@ impl Dispatch {
             Task::Warn => enforcer.warn_together(fence, chat).await?,
             Task::Unwarn { warning } => tasks::unwarn(enforcer, store, fence, *warning).await?,
             Task::Tidy { messages } => enforcer.remove(fence, chat, messages).await?,
-            Task::Say { text, topic, tidy } => {
-                enforcer.say(fence, chat, text.clone(), *topic, tidy).await?;
+            Task::Say { text, topic, tidy, buttons, stay } => {
+                let (text, tidy) = (text.clone(), tidy.clone());
+                let reply = Reply { text, topic: *topic, tidy, stay: *stay, keyboard: None };
+                enforcer.say_at_last(fence, chat, reply, buttons.as_deref()).await?;
             }
+            Task::Show { message, text, buttons } => {
+                return enforcer.show_at_last(fence, chat, *message, text, buttons.as_deref()).await;
+            }
+            Task::Fold { message, used_ms } => return enforcer.fold(fence, chat, *message, *used_ms).await,
             Task::Standing => return enforcer.review_standing(fence, chat).await,
             Task::Adopt { from } => {
                 let moved = Moved { old: *from, new: chat };

@@ -4,6 +4,7 @@
 mod admit;
 mod mute;
 mod release;
+mod say;
 mod standing;
 mod warn;
 
@@ -26,11 +27,12 @@ use crate::{
         tasks::NewTask,
         warnings::WarningKind,
     },
-    telegram::{Telegram, budget::Priority, error::Error, message::Outgoing, sending::Occasion},
+    telegram::{Telegram, budget::Priority, error::Error},
     timers::Bell,
 };
 
 pub(crate) use release::Released;
+pub(crate) use say::Reply;
 pub(crate) use standing::Identity;
 
 /// Acts on people and messages. Checks the fence before every effect.
@@ -71,9 +73,6 @@ const SHORTEST_PLANNED: Duration = Duration::from_secs(90);
 
 /// After an outage the offenders of that time are warned together: this long after the first of them is punished.
 const WARN_STALE_AFTER: Duration = Duration::from_secs(3);
-
-/// How long a command and its reply stay (product.md 5).
-const TIDY_AFTER: Duration = Duration::from_secs(60);
 
 /// How often a release of many is reported: the group's send budget is 20 a minute, and warnings need it too.
 pub(crate) const PROGRESS_EVERY: Duration = Duration::from_secs(3);
@@ -179,52 +178,6 @@ impl Enforcer {
             tasks.push(task(group, &Task::Warn, WARN_STALE_AFTER));
         }
         (offences, tasks)
-    }
-
-    /// Says something to a group, now or when its budget allows; a command and its reply go again after a minute.
-    ///
-    /// # Errors
-    /// Telegram or the database is away. Repeating may say it twice. Where only the outcome is unknown nothing is repeated: whoever gave the
-    /// command can, and a reply that comes again and again is worse than none.
-    pub(crate) async fn say(
-        &self,
-        fence: &Fence,
-        chat: ChatId,
-        text: String,
-        topic: Option<i64>,
-        tidy: &[MessageId],
-    ) -> Result<Option<MessageId>, HandlerError> {
-        fence.check()?;
-        let slot = match self.telegram.send_slot(chat, Occasion::Ordinary, Priority::P0) {
-            Ok(slot) => slot,
-            Err(wait) => {
-                self.later(chat, &Task::Say { text, topic, tidy: tidy.to_vec() }, wait).await?;
-                return Ok(None);
-            }
-        };
-        let message = Outgoing { text, thread: topic, ..Outgoing::default() };
-        let sent = match self.telegram.send(slot, &message).await {
-            Ok(sent) => Some(sent),
-            Err(err @ Error::FloodWait { retry_after }) => {
-                tracing::warn!(chat.id = chat.0, error = &err as &dyn std::error::Error, "a reply has to wait");
-                self.later(chat, &Task::Say { text: message.text, topic, tidy: tidy.to_vec() }, retry_after).await?;
-                return Ok(None);
-            }
-            Err(err @ Error::Unavailable(_)) => return Err(err.into()),
-            Err(err) => {
-                tracing::warn!(
-                    chat.id = chat.0,
-                    error = &err as &dyn std::error::Error,
-                    "a reply was not sent, or may not have been"
-                );
-                None
-            }
-        };
-        let served: Vec<MessageId> = tidy.iter().copied().chain(sent).collect();
-        if !served.is_empty() {
-            self.later(chat, &Task::Tidy { messages: served }, TIDY_AFTER).await?;
-        }
-        Ok(sent)
     }
 
     /// Puts a task into the database, to be asked when it is due.

@@ -2,7 +2,10 @@
 
 mod read;
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::{
+    fmt,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
 
 use serde::{Deserialize, Serialize};
 use shared::ids::{ChannelId, ChatId, MessageId, UserId};
@@ -36,8 +39,39 @@ pub(crate) struct MessagePosted {
     /// The forum topic to answer in; absent outside topics and in General (telegram.md 4.2).
     pub topic: Option<i64>,
     pub command: Option<Command>,
-    /// The channel whose post the replied-to message was forwarded from.
-    pub replied_channel: Option<ChannelId>,
+    /// What it is a reply to.
+    pub replied: Option<Replied>,
+    /// What was typed in reply to a message of ours with buttons.
+    pub typed: Option<Typed>,
+}
+
+/// The message that another one is a reply to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Replied {
+    pub message: MessageId,
+    pub author: Author,
+    /// This bot wrote it.
+    pub ours: bool,
+    /// The channel whose post it was forwarded from.
+    pub from_channel: Option<ChannelId>,
+    /// The people it mentions by their ids.
+    pub mentioned: Vec<Person>,
+}
+
+/// The answer to a prompt: the one text of a person that is kept, because an admin gave it to us.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Typed {
+    pub text: String,
+    /// The prompt.
+    pub to: MessageId,
+    /// The data of the buttons under it. We wrote them, so they can be trusted, unlike those of a press.
+    pub buttons: Vec<String>,
+}
+
+impl fmt::Debug for Typed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Typed").field("to", &self.to).field("buttons", &self.buttons).finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +129,9 @@ pub(crate) struct ButtonPressed {
     pub query: String,
     pub by: Person,
     pub chat: ChatId,
+    pub kind: ChatKind,
+    /// Of the group.
+    pub title: String,
     pub message: MessageId,
     /// As the client sent it: it can be forged (telegram.md 4.2).
     pub data: String,
@@ -210,7 +247,20 @@ pub(crate) enum Task {
     /// Removes messages that have served: a command and its reply.
     Tidy { messages: Vec<MessageId> },
     /// Says what could not be said when it was due because the send budget was spent.
-    Say { text: String, topic: Option<i64>, tidy: Vec<MessageId> },
+    Say {
+        text: String,
+        topic: Option<i64>,
+        tidy: Vec<MessageId>,
+        /// The buttons under it, as Telegram takes them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        buttons: Option<String>,
+        #[serde(default)]
+        stay: Stay,
+    },
+    /// Puts another text and other buttons into a message of ours: what could not be shown at once because the send budget was spent.
+    Show { message: MessageId, text: String, buttons: Option<String> },
+    /// Removes a message with buttons, some time after the last press, which was then.
+    Fold { message: MessageId, used_ms: i64 },
     /// Tells how a release of many goes on, by editing the reply that announced it.
     Progress { message: MessageId, total: i64 },
     /// What may the bot do in this group, and is that known there?
@@ -232,6 +282,19 @@ pub(crate) enum Task {
     Tell { channel: ChannelId, broken: bool },
 }
 
+/// How long a reply of ours stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Stay {
+    /// It has been read, and goes with its command.
+    #[default]
+    Briefly,
+    /// Somebody works with its buttons.
+    WhileUsed,
+    /// In private nothing is in anybody's way.
+    ForEver,
+}
+
 impl Task {
     /// Two tasks of one chat with the same key are one: asking twice is no use. Short, because the database has an index on it.
     pub(crate) fn key(&self) -> String {
@@ -245,6 +308,8 @@ impl Task {
             Self::Unwarn { warning } => format!("unwarn:{warning}"),
             Self::Tidy { messages } => format!("tidy:{}", list(messages)),
             Self::Say { text, tidy, .. } => format!("say:{}:{:016x}", list(tidy), hash(text)),
+            Self::Show { message, .. } => format!("show:{message}"),
+            Self::Fold { message, .. } => format!("fold:{message}"),
             Self::Progress { message, .. } => format!("progress:{message}"),
             Self::Standing => "standing".to_owned(),
             Self::Adopt { from } => format!("adopt:{from}"),
@@ -271,8 +336,15 @@ impl Task {
             | Self::Breaker { .. }
             | Self::Notice { .. }
             | Self::Tell { .. } => Some(self),
-            Self::Say { text, .. } => Some(Self::Say { text, topic: None, tidy: Vec::new() }),
-            Self::Unwarn { .. } | Self::Tidy { .. } | Self::Progress { .. } | Self::Rename { .. } => None,
+            Self::Say { text, buttons, stay, .. } => {
+                Some(Self::Say { text, topic: None, tidy: Vec::new(), buttons, stay })
+            }
+            Self::Unwarn { .. }
+            | Self::Tidy { .. }
+            | Self::Progress { .. }
+            | Self::Rename { .. }
+            | Self::Show { .. }
+            | Self::Fold { .. } => None,
         }
     }
 
@@ -282,6 +354,8 @@ impl Task {
             Self::Judge { bulk, .. } => *bulk,
             Self::Breaker { .. } | Self::Notice { .. } | Self::Tell { .. } => true,
             Self::Warn
+            | Self::Show { .. }
+            | Self::Fold { .. }
             | Self::Unwarn { .. }
             | Self::Tidy { .. }
             | Self::Say { .. }
@@ -348,10 +422,11 @@ mod tests {
                 "tell:-5",
             ),
             (
-                Task::Say { text: "Hi 😀".to_owned(), topic: Some(2), tidy },
-                r#"{"task":"say","text":"Hi 😀","topic":2,"tidy":[3,4]}"#,
+                Task::Say { text: "Hi 😀".to_owned(), topic: Some(2), tidy, buttons: None, stay: Stay::Briefly },
+                r#"{"task":"say","text":"Hi 😀","topic":2,"tidy":[3,4],"stay":"briefly"}"#,
                 "say:3,4:",
             ),
+            (Task::Fold { message: MessageId(3), used_ms: 5 }, r#"{"task":"fold","message":3,"used_ms":5}"#, "fold:3"),
         ];
         for (task, json, key) in cases {
             assert_eq!(serde_json::to_string(&task).expect("plain data"), json);
@@ -362,6 +437,9 @@ mod tests {
         }
         let judge = serde_json::from_str::<Task>(r#"{"task":"judge","user":7}"#).expect("a task");
         assert_eq!(judge, Task::Judge { user: UserId(7), bulk: false });
+        let say = serde_json::from_str::<Task>(r#"{"task":"say","text":"Hi","topic":null,"tidy":[]}"#).expect("a task");
+        let text = "Hi".to_owned();
+        assert_eq!(say, Task::Say { text, topic: None, tidy: Vec::new(), buttons: None, stay: Stay::Briefly });
     }
 
     #[test]
@@ -370,6 +448,8 @@ mod tests {
             text: "Hi".to_owned(),
             topic: None,
             tidy: tidy.iter().copied().map(MessageId).collect(),
+            buttons: None,
+            stay: Stay::Briefly,
         };
         let judge = Task::Judge { user: UserId(7), bulk: false };
         let cases = [
@@ -389,7 +469,8 @@ mod tests {
     #[test]
     fn what_is_said_has_a_key_of_its_own_and_a_short_one() {
         let say = |text: &str, tidy: &[i64]| {
-            Task::Say { text: text.to_owned(), topic: None, tidy: tidy.iter().copied().map(MessageId).collect() }.key()
+            let tidy = tidy.iter().copied().map(MessageId).collect();
+            Task::Say { text: text.to_owned(), topic: None, tidy, buttons: None, stay: Stay::Briefly }.key()
         };
         assert_eq!(say("a", &[1]), say("a", &[1]));
         assert_ne!(say("a", &[]), say("b", &[]));

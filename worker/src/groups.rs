@@ -11,7 +11,7 @@ use std::{
 use moka::future::Cache as Memory;
 use shared::ids::{ChannelId, ChatId, UserId};
 
-pub(crate) use settings::{ChannelPosts, JoinRequests, Mode, OnChannelLeave, Settings};
+pub(crate) use settings::{ChannelPosts, JoinRequests, Mode, OnChannelLeave, Setting, Settings, changed};
 
 use crate::{
     event::Author,
@@ -146,6 +146,14 @@ impl Groups {
             }
             (Err(err), _) => Err(err),
         }
+    }
+
+    /// The rules as they stand in the database now, without remembering them.
+    ///
+    /// # Errors
+    /// The database is away, or the row cannot be read.
+    pub(crate) async fn rules_as_written(&self, group: ChatId) -> Result<Option<Rules>, StoreError> {
+        Ok(self.row(group).await?.and_then(Rules::of))
     }
 
     async fn row(&self, group: ChatId) -> Result<Option<GroupRow>, StoreError> {

@@ -1,8 +1,10 @@
 //! One file a feature. A handler gathers facts, decides, acts; it names just what it uses, knows no other handler, and is safe to run twice.
 
+pub(crate) mod allow;
 pub(crate) mod bot_rights;
 pub(crate) mod breaker;
 pub(crate) mod button;
+pub(crate) mod choices;
 pub(crate) mod help;
 pub(crate) mod join;
 pub(crate) mod join_request;
@@ -11,6 +13,9 @@ pub(crate) mod member;
 pub(crate) mod message;
 pub(crate) mod migration;
 pub(crate) mod protect;
+pub(crate) mod settings;
+pub(crate) mod setup;
+pub(crate) mod start;
 pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod tasks;

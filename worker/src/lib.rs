@@ -17,7 +17,9 @@ mod membership;
 mod policy;
 mod trial;
 
+mod desk;
 mod enforce;
+mod pressed;
 mod texts;
 
 mod cache;

@@ -141,7 +141,7 @@ pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken)
     );
     let dispatch = Dispatch {
         bot,
-        reader: Reader { username: username.clone() },
+        reader: Reader { bot, username: username.clone() },
         groups,
         breakers,
         membership,

@@ -3,6 +3,7 @@
 //! Two databases, one text for each question: sqlx's `Any` over Postgres and SQLite. What `Any` asks for in return: `$1` placeholders, no
 //! BOOLEAN column on SQLite and truths read as numbers, JSON and times as text and numbers; see migrations/README.md.
 
+pub mod allowed;
 pub mod breakers;
 pub mod counts;
 pub mod effects;

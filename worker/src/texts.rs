@@ -1,19 +1,25 @@
 //! Every sentence and keyboard that a person sees: the warning here, answers to presses in `alert`, replies to commands in `reply`, news of
-//! channels in `notice`.
+//! channels in `notice`, and what has pages of its own in `setup`, `settings`, `allow` and `private`.
 //!
 //! Names and titles are other people's text: blank, huge, right to left, full of markup. No parse mode is used, so nothing in them can
 //! break a message; what remains is to keep them short and unable to rearrange what stands around them.
 
 pub(crate) mod alert;
+pub(crate) mod allow;
 pub(crate) mod menu;
 pub(crate) mod notice;
 pub(crate) mod own;
+pub(crate) mod private;
 pub(crate) mod reply;
+pub(crate) mod settings;
+pub(crate) mod setup;
 mod shown;
 mod template;
+mod words;
 
 use shared::ids::{ChatId, UserId};
 
+pub(crate) use self::words::{Links, Words};
 use self::{
     shown::{fitting, is_blank, shown, units},
     template::{Filling, fill},
@@ -38,6 +44,9 @@ const WARNING: &str = "{name}, to write in {group} please subscribe to {channels
 const WELCOME: &str = "{name}, welcome to {group}! To write here, please subscribe to {channels} first. Then press the button below, and you can write at once.";
 const REVOKED: &str = "{name}, your permissions in {group} are revoked because you left {channels}. Subscribe again and press the button below, and you can write at once.";
 const REQUESTED: &str = "{name}, to be let into {group} please subscribe to {channels} first. Then press the button below, and I let you in at once.";
+
+const JOIN_BUTTON: &str = "Join Channel";
+const VERIFY_BUTTON: &str = "I have joined";
 
 /// What comes back when "I have joined" is pressed: the person it is for, or anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +73,7 @@ impl PressedFor {
         }
     }
 
-    fn data(self) -> String {
+    pub(crate) fn data(self) -> String {
         match self {
             Self::Person(user) => format!("v1:{user}"),
             Self::Anybody => "v1:*".to_owned(),
@@ -135,7 +144,7 @@ fn asking(
         _ => String::new(),
     };
     let filling = Filling { people, group: &rules.title, channels: &titles(false) };
-    let keyboard = keyboard(rules, &lacking, filling, verify);
+    let keyboard = keyboard(rules, &lacking, filling, verify.data());
     fill(text, filling, MESSAGE_LENGTH - units(&end)).outgoing(&end, keyboard, topic)
 }
 
@@ -152,13 +161,14 @@ fn lacking<'a>(rules: &'a Rules, missing: &[Missing]) -> Vec<Lacking<'a>> {
     found
 }
 
-fn keyboard(rules: &Rules, lacking: &[Lacking<'_>], filling: Filling<'_>, whom: PressedFor) -> Keyboard {
+/// One row for each way in, and "I have joined", which comes back with `verify`.
+fn keyboard(rules: &Rules, lacking: &[Lacking<'_>], filling: Filling<'_>, verify: String) -> Keyboard {
     let open: Vec<&Channel> = lacking.iter().filter(|lacking| !lacking.banned).map(|lacking| lacking.channel).collect();
     let join = open.iter().filter_map(|channel| {
         let press = Press::Open(channel.link()?.parse().ok()?);
         let title = title(channel);
         let text = match (chosen(rules.settings.join_button.as_deref()), open.len()) {
-            (None, 1) => "Join Channel".to_owned(),
+            (None, 1) => JOIN_BUTTON.to_owned(),
             (None, _) => "Join {channels}".to_owned(),
             // Several buttons have to be told apart.
             (Some(text), 2..) if !text.contains("{channels}") => format!("{text}: {{channels}}"),
@@ -166,8 +176,8 @@ fn keyboard(rules: &Rules, lacking: &[Lacking<'_>], filling: Filling<'_>, whom: 
         };
         Some(Button { text: label(&text, Filling { channels: &title, ..filling }), press })
     });
-    let verify = chosen(rules.settings.verify_button.as_deref()).unwrap_or("I have joined");
-    let verify = Button { text: label(verify, filling), press: Press::Callback(whom.data()) };
+    let text = chosen(rules.settings.verify_button.as_deref()).unwrap_or(VERIFY_BUTTON);
+    let verify = Button { text: label(text, filling), press: Press::Callback(verify) };
     Keyboard { rows: join.chain([verify]).map(|button| vec![button]).collect() }
 }
 

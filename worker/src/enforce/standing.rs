@@ -9,7 +9,7 @@ use shared::ids::{ChatId, MessageId, UserId};
 
 use super::{Enforcer, is_refusal, task};
 use crate::{
-    event::Task,
+    event::{Stay, Task},
     fence::Fence,
     groups::Rules,
     handlers::HandlerError,
@@ -81,7 +81,8 @@ impl Enforcer {
             }
             Next::Resume => {
                 let mut tasks = self.judge_all(group).await?;
-                let say = Task::Say { text: own::RESUMED.to_owned(), topic: None, tidy: Vec::new() };
+                let text = own::RESUMED.to_owned();
+                let say = Task::Say { text, topic: None, tidy: Vec::new(), buttons: None, stay: Stay::Briefly };
                 tasks.push(task(group, &say, Duration::ZERO));
                 self.settle(fence, group, row.as_ref(), &tasks).await?;
                 tracing::info!(chat.id = group.0, "the bot has its rights again: enforcement goes on");

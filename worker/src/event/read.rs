@@ -3,13 +3,16 @@
 mod members;
 
 use serde::{Deserialize, de::IgnoredAny};
+use serde_json::Value;
 use serde_json::error::Category;
 use shared::{
     envelope::{Envelope, Kind},
-    ids::{ChannelId, ChatId, MessageId, UserId},
+    ids::{BotId, ChannelId, ChatId, MessageId, UserId},
 };
 
-use super::{Author, ButtonPressed, Chat, ChatKind, Command, Event, MessagePosted, Moved, Person, Task};
+use super::{
+    Author, ButtonPressed, Chat, ChatKind, Command, Event, MessagePosted, Moved, Person, Replied, Task, Typed,
+};
 
 /// Posts that Telegram copies from the linked channel come from this account (telegram.md 4.1).
 const TELEGRAM: UserId = UserId(777_000);
@@ -17,6 +20,7 @@ const TELEGRAM: UserId = UserId(777_000);
 /// Reads updates for one bot.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
+    pub bot: BotId,
     /// Without the `@`: commands addressed to another bot are not for us.
     pub username: String,
 }
@@ -108,7 +112,8 @@ impl Reader {
         }
         let author = raw.author();
         let command = if edited { None } else { raw.text.as_deref().and_then(|text| self.command(text)) };
-        let replied_channel = raw.reply_to_message.as_ref().and_then(|replied| replied.forwarded_channel());
+        let replied = raw.reply_to_message.as_deref().map(|replied| self.replied(raw.chat.id, replied));
+        let typed = if edited || command.is_some() { None } else { self.typed(&raw) };
         Event::Message(Box::new(MessagePosted {
             message: raw.message_id,
             date_s: raw.edit_date.unwrap_or(raw.date),
@@ -116,9 +121,34 @@ impl Reader {
             author,
             topic: raw.message_thread_id.filter(|_| raw.is_topic_message),
             command,
-            replied_channel,
+            replied,
+            typed,
             chat: raw.chat.into(),
         }))
+    }
+
+    fn replied(&self, chat: ChatId, raw: &RawReplied) -> Replied {
+        let ours = self.is_ours(raw);
+        let mentioned = raw.entities.iter().flatten().filter_map(|entity| entity.user.clone());
+        Replied {
+            message: raw.message_id,
+            author: author(chat, raw.from.as_ref(), raw.sender_chat.as_ref(), raw.is_automatic_forward),
+            ours,
+            from_channel: raw.forwarded_channel(),
+            mentioned: mentioned.map(Person::from).collect(),
+        }
+    }
+
+    fn typed(&self, raw: &RawMessage) -> Option<Typed> {
+        let prompt = raw.reply_to_message.as_deref().filter(|replied| self.is_ours(replied))?;
+        let buttons = prompt.button_data();
+        let text = raw.text.clone().filter(|_| !buttons.is_empty())?;
+        Some(Typed { text, to: prompt.message_id, buttons })
+    }
+
+    /// Written by this bot itself: a forward of its words, or another's post, is not.
+    fn is_ours(&self, raw: &RawReplied) -> bool {
+        raw.sender_chat.is_none() && raw.from.as_ref().is_some_and(|user| user.id.0 == self.bot.0)
     }
 
     fn command(&self, text: &str) -> Option<Command> {
@@ -136,10 +166,13 @@ fn pressed(raw: RawPress) -> Event {
         return Event::Ignored("a press of something that is not ours");
     };
     let mentioned = message.entities.iter().flatten().filter_map(|e| e.user.as_ref()).map(|user| user.id).collect();
+    let chat = Chat::from(message.chat);
     Event::Press(Box::new(ButtonPressed {
         query: raw.id,
         by: raw.from.into(),
-        chat: message.chat.id,
+        chat: chat.id,
+        kind: chat.kind,
+        title: chat.title,
         message: message.message_id,
         data,
         mentioned,
@@ -236,34 +269,48 @@ impl RawMessage {
     }
 
     fn author(&self) -> Author {
-        if self.is_automatic_forward {
-            return Author::Exempt("a post of the linked channel");
-        }
-        if let Some(sender) = &self.sender_chat {
-            return if sender.id == self.chat.id {
-                Author::AnonymousAdmin
-            } else {
-                Author::Channel(ChannelId(sender.id.0))
-            };
-        }
-        match &self.from {
-            Some(user) if user.is_bot => Author::Exempt("a bot"),
-            Some(user) if user.id == TELEGRAM => Author::Exempt("Telegram itself"),
-            Some(user) => Author::Person(user.clone().into()),
-            None => Author::Exempt("nobody we can name"),
-        }
+        author(self.chat.id, self.from.as_ref(), self.sender_chat.as_ref(), self.is_automatic_forward)
+    }
+}
+
+/// Who wrote a message in a chat (telegram.md 4.1).
+fn author(chat: ChatId, from: Option<&RawUser>, sender: Option<&RawChat>, is_automatic_forward: bool) -> Author {
+    if is_automatic_forward {
+        return Author::Exempt("a post of the linked channel");
+    }
+    if let Some(sender) = sender {
+        return if sender.id == chat { Author::AnonymousAdmin } else { Author::Channel(ChannelId(sender.id.0)) };
+    }
+    match from {
+        Some(user) if user.is_bot => Author::Exempt("a bot"),
+        Some(user) if user.id == TELEGRAM => Author::Exempt("Telegram itself"),
+        Some(user) => Author::Person(user.clone().into()),
+        None => Author::Exempt("nobody we can name"),
     }
 }
 
 #[derive(Deserialize)]
 struct RawReplied {
+    message_id: MessageId,
+    from: Option<RawUser>,
+    sender_chat: Option<RawChat>,
+    #[serde(default)]
+    is_automatic_forward: bool,
     forward_origin: Option<RawOrigin>,
+    entities: Option<Vec<RawEntity>>,
+    reply_markup: Option<Value>,
 }
 
 impl RawReplied {
     fn forwarded_channel(&self) -> Option<ChannelId> {
         let origin = self.forward_origin.as_ref().filter(|origin| origin.kind == "channel")?;
         origin.chat.as_ref().map(|chat| ChannelId(chat.id.0))
+    }
+
+    fn button_data(&self) -> Vec<String> {
+        let rows = self.reply_markup.as_ref().and_then(|markup| markup["inline_keyboard"].as_array());
+        let buttons = rows.into_iter().flatten().filter_map(Value::as_array).flatten();
+        buttons.filter_map(|button| button["callback_data"].as_str().map(str::to_owned)).collect()
     }
 }
 

@@ -1,9 +1,13 @@
 //! A group's own settings, as the database keeps them. A value that cannot be used means the default and a warning, never a failure.
 
+mod change;
+
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use shared::ids::ChatId;
+
+pub(crate) use change::{Setting, changed};
 
 use crate::policy::Require;
 

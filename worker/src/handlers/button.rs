@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use shared::ids::ChatId;
-use tokio::time::Instant;
 
 use super::HandlerError;
 use crate::{
@@ -16,7 +15,7 @@ use crate::{
     groups::{Groups, JoinRequests, Mode},
     membership::{Freshness, Membership},
     policy::{self, Muted, Standing},
-    store::{Store, error::StoreError, join_requests::RequestState, mutes::Mute},
+    store::{Store, join_requests::RequestState, mutes::Mute},
     telegram::{Telegram, budget::Priority, replies::MemberStatus},
     texts::{PressedFor, alert},
 };
@@ -30,33 +29,17 @@ pub(crate) struct Bench<'a> {
     pub telegram: &'a Telegram,
 }
 
-/// Handles a press that reached us `age` ago.
-///
-/// # Errors
-/// Something it needs is away; the presser is told to try again, and the release is tried again without them.
-pub(crate) async fn on_press(
-    bench: &Bench<'_>,
-    fence: &Fence,
-    press: &ButtonPressed,
-    age: Duration,
-) -> Result<(), HandlerError> {
-    let received = Instant::now().checked_sub(age).unwrap_or_else(Instant::now);
-    let outcome = bench.judge(fence, press).await;
-    let text = match &outcome {
-        Ok(text) => text.as_str(),
-        // Only the shard's next owner may answer: a press can be answered once.
-        Err(HandlerError::Fenced(_) | HandlerError::Store(StoreError::Fenced)) => return outcome.map(drop),
-        Err(_) => alert::UNKNOWN,
-    };
-    if let Err(err) = bench.telegram.answer(&press.query, Some(text), true, received).await {
-        tracing::info!(error = &err as &dyn std::error::Error, "a press could not be answered");
-    }
-    outcome.map(drop)
-}
-
 impl Bench<'_> {
-    async fn judge(&self, fence: &Fence, press: &ButtonPressed) -> Result<String, HandlerError> {
-        let Some(whom) = PressedFor::read(&press.data) else { return Ok(alert::OLD_BUTTON.to_owned()) };
+    /// Says what the presser hears.
+    ///
+    /// # Errors
+    /// Something it needs is away; the release is tried again without them.
+    pub(crate) async fn judge(
+        &self,
+        fence: &Fence,
+        press: &ButtonPressed,
+        whom: PressedFor,
+    ) -> Result<String, HandlerError> {
         let user = press.by.id;
         let own = match whom {
             PressedFor::Person(person) => person == user,

@@ -1,4 +1,4 @@
-//! `/help` and `/start`: what the bot is for, in a few lines.
+//! `/help` and `/start` in a group, in a few words.
 
 use super::HandlerError;
 use crate::{
@@ -11,10 +11,19 @@ use crate::{
 /// # Errors
 /// Telegram or the database is away.
 pub(crate) async fn on_help(enforcer: &Enforcer, fence: &Fence, message: &MessagePosted) -> Result<(), HandlerError> {
-    let (text, tidy) = match message.chat.kind {
-        ChatKind::Private => (reply::IN_PRIVATE, Vec::new()),
-        ChatKind::Group | ChatKind::Supergroup => (reply::HELP, vec![message.message]),
-        ChatKind::Channel | ChatKind::Unknown => return Ok(()),
-    };
-    enforcer.say(fence, message.chat.id, text.to_owned(), message.topic, &tidy).await.map(drop)
+    say(enforcer, fence, message, reply::HELP).await
+}
+
+/// # Errors
+/// Telegram or the database is away.
+pub(crate) async fn on_start(enforcer: &Enforcer, fence: &Fence, message: &MessagePosted) -> Result<(), HandlerError> {
+    say(enforcer, fence, message, reply::STARTED).await
+}
+
+async fn say(enforcer: &Enforcer, fence: &Fence, message: &MessagePosted, text: &str) -> Result<(), HandlerError> {
+    match message.chat.kind {
+        ChatKind::Group | ChatKind::Supergroup => {}
+        ChatKind::Private | ChatKind::Channel | ChatKind::Unknown => return Ok(()),
+    }
+    enforcer.say(fence, message.chat.id, text.to_owned(), message.topic, &[message.message]).await.map(drop)
 }

@@ -9,7 +9,7 @@ use super::{
     epochs::Epoch,
     error::StoreError,
     repeated,
-    sql::Row,
+    sql::{Row, Sql},
     tasks::{self, NewTask},
 };
 
@@ -51,6 +51,10 @@ pub struct Protect {
     pub owner_username: Option<String>,
     /// Its `broken` is not written. Without an invite link the known one stays.
     pub channel: ChannelRow,
+    /// In the place of all that were required before, and not beside them.
+    pub replaces: bool,
+    /// The settings from then on, JSON text; None: as before.
+    pub params: Option<String>,
 }
 
 /// What is left of a group's protection.
@@ -97,16 +101,16 @@ impl Store {
         Ok(Some(found))
     }
 
-    /// Protects the group by one more channel; settings from before stay, and the channels of a protection that has ended do not. All rows
-    /// or none.
+    /// Protects the group by one more channel, or by this one alone; the channels of a protection that has ended do not stay. The tasks are
+    /// written with it; all rows or none.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`], or the database is not available.
-    pub async fn protect(&self, epoch: Epoch, protect: &Protect) -> Result<(), StoreError> {
-        repeated(|| self.try_protect(epoch, protect)).await
+    /// [`StoreError::BadRow`] when the settings are no JSON object, [`StoreError::Fenced`], or the database is not available.
+    pub async fn protect(&self, epoch: Epoch, protect: &Protect, tasks: &[NewTask]) -> Result<(), StoreError> {
+        repeated(|| self.try_protect(epoch, protect, tasks)).await
     }
 
-    async fn try_protect(&self, epoch: Epoch, protect: &Protect) -> Result<(), StoreError> {
+    async fn try_protect(&self, epoch: Epoch, protect: &Protect, tasks: &[NewTask]) -> Result<(), StoreError> {
         let Protect { group, owner, channel, .. } = protect;
         let mut tx = self.begin(epoch).await?;
         let sql = tx
@@ -146,6 +150,13 @@ impl Store {
             .bind(channel.username.as_deref())
             .bind(channel.invite_link.as_deref());
         tx.run(sql).await?;
+        if protect.replaces {
+            let sql = tx
+                .sql("protect_unlink", "DELETE FROM group_channel_links WHERE group_id = $1 AND channel_id <> $2")
+                .bind(*group)
+                .bind(channel.channel);
+            tx.run(sql).await?;
+        }
         let sql = tx
             .sql("protect_link", "INSERT INTO group_channel_links (group_id, channel_id, position, created_ms)")
             .push(
@@ -155,6 +166,11 @@ impl Store {
             .bind(*group)
             .bind(channel.channel);
         tx.run(sql).await?;
+        if let Some(params) = &protect.params {
+            let sql = write_params(&tx, *group, &storable(params)?);
+            tx.run(sql).await?;
+        }
+        tasks::add(&mut tx, tasks).await?;
         tx.commit().await
     }
 
@@ -213,19 +229,29 @@ impl Store {
         changed_one(tx, sql).await
     }
 
-    /// Replaces a group's settings. False when there is no such group.
+    /// Replaces a group's settings. The tasks are written with it. False when there is no such group.
     ///
     /// # Errors
     /// [`StoreError::BadRow`] when the text is no JSON object, [`StoreError::Fenced`], or the database is not available.
-    pub async fn set_params(&self, epoch: Epoch, group: ChatId, params: &str) -> Result<bool, StoreError> {
+    pub async fn set_params(
+        &self,
+        epoch: Epoch,
+        group: ChatId,
+        params: &str,
+        tasks: &[NewTask],
+    ) -> Result<bool, StoreError> {
         let params = storable(params)?;
-        let tx = self.begin(epoch).await?;
-        let sql = tx
-            .sql("set_params", "UPDATE protected_groups SET params = CAST($2 AS {json}), updated_ms = {now_ms}")
-            .push(" WHERE group_id = $1")
-            .bind(group)
-            .bind(params.as_str());
-        changed_one(tx, sql).await
+        repeated(async || {
+            let mut tx = self.begin(epoch).await?;
+            let sql = write_params(&tx, group, &params);
+            let changed = tx.run(sql).await? > 0;
+            if changed {
+                tasks::add(&mut tx, tasks).await?;
+            }
+            tx.commit().await?;
+            Ok(changed)
+        })
+        .await
     }
 
     /// The invite link by which people join a channel, if one is known.
@@ -285,7 +311,14 @@ impl Store {
     }
 }
 
-async fn changed_one(mut tx: Tx<'_>, sql: super::sql::Sql) -> Result<bool, StoreError> {
+fn write_params(tx: &Tx<'_>, group: ChatId, params: &str) -> Sql {
+    tx.sql("set_params", "UPDATE protected_groups SET params = CAST($2 AS {json}), updated_ms = {now_ms}")
+        .push(" WHERE group_id = $1")
+        .bind(group)
+        .bind(params)
+}
+
+async fn changed_one(mut tx: Tx<'_>, sql: Sql) -> Result<bool, StoreError> {
     let changed = tx.run(sql).await? > 0;
     tx.commit().await?;
     Ok(changed)

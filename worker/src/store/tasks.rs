@@ -194,6 +194,17 @@ impl Store {
         Ok(postponed)
     }
 
+    /// The question with this key is not to be asked any more, if it waits at all.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], or the database is not available.
+    pub async fn drop_task(&self, epoch: Epoch, chat: ChatId, key: &str) -> Result<(), StoreError> {
+        let mut tx = self.begin(epoch).await?;
+        let sql = tx.sql("drop_task", "DELETE FROM tasks WHERE chat_id = $1 AND key = $2").bind(chat).bind(key);
+        tx.run(sql).await?;
+        tx.commit().await
+    }
+
     /// The question of this version has been answered; new content since is another question, and stays. Says whether it went.
     ///
     /// # Errors

@@ -61,6 +61,8 @@ fn channel(id: i64) -> ChannelRow {
 
 fn protect(channel: ChannelRow) -> Protect {
     Protect {
+        replaces: false,
+        params: None,
         group: GROUP,
         group_title: "the group".to_owned(),
         owner: UserId(7),

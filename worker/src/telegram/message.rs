@@ -1,6 +1,6 @@
 //! What the bot writes: text with entities, and buttons under it.
 
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use shared::ids::{MessageId, UserId};
 use url::Url;
 
@@ -36,24 +36,28 @@ pub enum EntityKind {
 }
 
 /// Buttons under a message, row by row.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Keyboard {
+    #[serde(rename = "inline_keyboard")]
     pub rows: Vec<Vec<Button>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Button {
     /// Not empty.
     pub text: String,
+    #[serde(flatten)]
     pub press: Press,
 }
 
 /// What pressing a button does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub enum Press {
     /// Opens a page or a chat. Its host needs a dot (Telegram refuses `localhost`).
+    #[serde(rename = "url")]
     Open(Url),
     /// Comes back to the bot: 1 to 64 bytes. Clients can forge it.
+    #[serde(rename = "callback_data")]
     Callback(String),
 }
 
@@ -151,6 +155,7 @@ mod tests {
             [{"text": "Join", "url": "https://t.me/news"}],
             [{"text": "Verify", "callback_data": "v1:7"}],
         ]});
-        assert_eq!(to_value(keyboard).expect("serializable"), expected);
+        assert_eq!(to_value(&keyboard).expect("serializable"), expected);
+        assert_eq!(serde_json::from_value::<Keyboard>(expected).expect("readable"), keyboard);
     }
 }

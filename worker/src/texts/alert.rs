@@ -1,7 +1,7 @@
 //! The answers to a press of "I have joined".
 
 use super::{
-    shown::{fitting, units},
+    shown::{fitting, truncated, units},
     title,
 };
 use crate::{groups::Rules, policy::Missing};
@@ -19,6 +19,22 @@ pub(crate) const OLD_BUTTON: &str = "This button is out of date.";
 
 /// Telegram's limit for the answer to a press (telegram.md 3.9).
 const LENGTH: usize = 200;
+
+pub(crate) const ADMINS_ONLY: &str = "Only admins of this group can use this button.";
+pub(crate) const SAVED: &str = "Saved.";
+pub(crate) const NOT_A_VALUE: &str = "That value is not possible. Please choose another one.";
+pub(crate) const NEEDS_INVITING: &str = "Saved. To let people in I also need the right to invite users here: please give it to me, or their requests wait for you.";
+pub(crate) const STOPPED: &str = "This group is not protected any more. /protect @channel turns it on again.";
+
+/// As much of a reply as an alert has room for.
+pub(crate) fn short(text: &str) -> String {
+    truncated(text, LENGTH)
+}
+
+/// For a press in private: the release is the group's affair, and takes a moment.
+pub(crate) fn free_soon(group: &str) -> String {
+    short(&format!("Thank you! You can write in {} in a moment.", super::shown::shown(group, "the group")))
+}
 
 /// What is still missing.
 pub(crate) fn missing(rules: &Rules, missing: &[Missing]) -> String {

@@ -1,15 +1,23 @@
 //! Replies to commands.
 
+use shared::ids::ChannelId;
+
 use super::{
-    TITLES_LENGTH,
+    Links, TITLES_LENGTH, Words,
     shown::{fitting, is_blank, shown},
     title,
 };
-use crate::{groups::Channel, telegram::replies::AdminRights};
+use crate::{
+    groups::{Channel, Mode, Rules},
+    policy::Require,
+    pressed::{How, Pressed},
+    telegram::{message::Keyboard, replies::AdminRights},
+};
 
 pub(crate) const PROTECT_USAGE: &str = "Tell me which channel: /protect @channel. For a private channel, forward one of its posts here and reply to it with /protect, or use its numeric id.";
 pub(crate) const BASIC_GROUP: &str = "This is a basic group, where Telegram lets no bot mute anybody. Please turn it into a supergroup first: open the group's settings and, for example, make the chat history visible to new members. Then send /protect again.";
-pub(crate) const IN_PRIVATE: &str = "Add me to your group as an admin who may delete messages and ban users, and to your channel as an admin. Then send /protect @channel in the group.";
+pub(crate) const IN_GROUPS: &str =
+    "That is for a group: please send it there. /start tells you how to get going, and puts me into your group.";
 pub(crate) const CHECK_LATER: &str =
     "Telegram did not answer my questions just now, so nothing was changed. Please try again in a moment.";
 pub(crate) const NOT_PROTECTED: &str = "This group is not protected. To start, send /protect @channel here.";
@@ -19,7 +27,8 @@ pub(crate) const NO_SUCH_LINK: &str = "This group does not require that channel.
 pub(crate) const CALLER_NOT_ADMIN_THERE: &str =
     "That channel is private, and only its own admins can require it. Please ask one of them to send this command.";
 pub(crate) const ANONYMOUS_PRIVATE: &str = "For a private channel I have to see that you are an admin there, and you are anonymous here. Please send the command under your own name.";
-pub(crate) const HELP: &str = "I keep a group for the subscribers of a channel: whoever is not subscribed cannot write here until they are.\n\nFor admins:\n/protect @channel - start\n/unprotect - stop, and free everybody I muted\n/status - how things stand";
+pub(crate) const STARTED: &str = "I am here. Admins: send /setup, and I will show you what is left to do.";
+pub(crate) const HELP: &str = "I keep a group for the subscribers of a channel: whoever is not subscribed cannot write here until they are.\n\nFor admins:\n/setup - what is done and what is missing\n/protect @channel - start\n/unprotect - stop, and free everybody I muted\n/settings - change how I work here\n/allow - let somebody write without subscribing\n/disallow - no longer\n/status - how things stand";
 
 pub(crate) fn no_such_channel(named: &str) -> String {
     let channel =
@@ -31,18 +40,25 @@ pub(crate) fn not_a_channel(named: &str) -> String {
     format!("{} is not a channel. Please give me the @name of a channel.", shown(named, "That"))
 }
 
-pub(crate) fn not_admin_there(channel: &str) -> String {
-    format!(
-        "I am not an admin in {}. Please add me there as an admin (any right will do): only then can I see who is subscribed.",
-        shown(channel, "the channel")
-    )
+pub(crate) fn not_admin_there(title: &str, channel: ChannelId, links: Links<'_>) -> Words {
+    let text = format!(
+        "I am not an admin in {}. Please add me there as an admin (any right will do): only then can I see who is subscribed. Then press Try again.",
+        shown(title, "the channel")
+    );
+    Words { text, keyboard: Some(try_again("Add me to the channel", channel, links)) }
 }
 
-pub(crate) fn no_link(channel: &str) -> String {
-    format!(
-        "{} is private and I may not make an invite link there. Please give me the right to invite users in the channel, then send /protect again.",
-        shown(channel, "The channel")
-    )
+pub(crate) fn no_link(title: &str, channel: ChannelId, links: Links<'_>) -> Words {
+    let text = format!(
+        "{} is private and I may not make an invite link there. Please give me the right to invite users in the channel, then press Try again.",
+        shown(title, "The channel")
+    );
+    Words { text, keyboard: Some(try_again("Give me this right", channel, links)) }
+}
+
+fn try_again(first: &str, channel: ChannelId, links: Links<'_>) -> Keyboard {
+    let again = Pressed::Require { how: How::Ask, channel };
+    Keyboard { rows: vec![vec![links.to_channel(first)], vec![Words::button("Try again", &again)]] }
 }
 
 /// What the bot may not do in the group though it has to, in the words of Telegram's menus.
@@ -51,29 +67,51 @@ pub(crate) fn lacking(own: AdminRights) -> Vec<&'static str> {
     needed.into_iter().filter(|(has, _)| !has).map(|(_, right)| right).collect()
 }
 
-pub(crate) fn rights_missing(lacking: &[&str]) -> String {
-    format!(
+pub(crate) fn rights_missing(lacking: &[&str], links: Links<'_>) -> Words {
+    let text = format!(
         "I need more rights in this group: please make me an admin who may {}. Then send /protect again.",
         lacking.join(" and ")
-    )
+    );
+    Words { text, keyboard: Some(Keyboard { rows: vec![vec![links.to_group("Give me these rights")]] }) }
 }
 
-pub(crate) fn protected(channel: &str) -> String {
-    format!(
-        "Done! From now on only subscribers of {} can write here. Admins always can.",
-        shown(channel, "the channel")
-    )
+/// What holds from now on.
+pub(crate) fn protected(rules: &Rules) -> String {
+    let titles = titles(&rules.channels);
+    let whom = match (rules.channels.as_slice(), rules.settings.require) {
+        ([_], _) | (_, Require::All) => format!("subscribers of {titles}"),
+        (_, Require::Any) => format!("subscribers of at least one of {titles}"),
+    };
+    match rules.settings.mode {
+        Mode::Enforce => format!("Done! From now on only {whom} can write here. Admins always can."),
+        Mode::Observe => format!(
+            "Done! The rule is: only {whom} can write here. I only watch and stop nobody, until you change the mode in /settings."
+        ),
+    }
+}
+
+fn titles(channels: &[Channel]) -> String {
+    fitting(&channels.iter().map(title).collect::<Vec<_>>(), TITLES_LENGTH)
 }
 
 pub(crate) fn protected_already(channel: &str) -> String {
     format!("This group requires {} already. All is set.", shown(channel, "that channel"))
 }
 
-pub(crate) fn protected_by_other(channels: &[Channel]) -> String {
-    let required = fitting(&channels.iter().map(title).collect::<Vec<_>>(), TITLES_LENGTH);
-    format!(
-        "This group requires {required} already. To change it, send /unprotect first, then /protect with the new channel."
-    )
+/// The group requires other channels already: how is this one meant?
+pub(crate) fn which_way(channels: &[Channel], named: &str, channel: ChannelId) -> Words {
+    let text = format!(
+        "This group requires {} already. What about {}?\n\nReplace: it takes their place.\nRequire both: people have to subscribe to all of them.\nEither: any one of them is enough.",
+        titles(channels),
+        shown(named, "the new channel")
+    );
+    let button = |label, how| Words::button(label, &Pressed::Require { how, channel });
+    let rows = vec![
+        vec![button("Replace", How::Replace)],
+        vec![button("Require both", How::Both)],
+        vec![button("Either", How::Either)],
+    ];
+    Words { text, keyboard: Some(Keyboard { rows }) }
 }
 
 pub(crate) fn unprotected(muted: i64) -> String {
@@ -84,7 +122,10 @@ pub(crate) fn unprotected(muted: i64) -> String {
 }
 
 pub(crate) fn unlinked(channel: &str) -> String {
-    format!("{} is no longer required. The other channels still are.", shown(channel, "The channel"))
+    format!(
+        "{} is no longer required. The other channels still are; whoever I muted and who meets the rest is free now.",
+        shown(channel, "The channel")
+    )
 }
 
 pub(crate) fn freeing(left: i64, total: i64) -> String {
@@ -140,9 +181,8 @@ pub(crate) fn status(status: &Status<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use shared::ids::ChannelId;
-
     use super::*;
+    use crate::groups::Settings;
 
     fn channel(title: &str) -> Channel {
         Channel { id: ChannelId(1), title: title.to_owned(), username: None, invite_link: None }
@@ -195,16 +235,26 @@ mod tests {
         let hostile = ["", " \0\n ", "\u{202e}\u{200b}", &"x".repeat(5000), &"😀".repeat(300), "<b>&\"{name}"];
         for text in hostile {
             let channels = vec![channel(text); 100];
+            let rules = |text: &str, require| Rules {
+                title: text.to_owned(),
+                channels: vec![channel(text); 100],
+                settings: Settings { require, ..Settings::default() },
+                allowed: std::collections::HashSet::new(),
+                paused: false,
+            };
             let replies = [
                 no_such_channel(text),
                 not_a_channel(text),
-                not_admin_there(text),
-                no_link(text),
-                protected(text),
+                not_admin_there(text, ChannelId(-1), Links("gate_bot")).text,
+                no_link(text, ChannelId(-1), Links("gate_bot")).text,
+                protected(&rules(text, Require::All)),
+                protected(&rules(text, Require::Any)),
                 protected_already(text),
-                protected_by_other(&channels),
                 unlinked(text),
             ];
+            let choices = which_way(&channels, text, ChannelId(-1)).text;
+            assert!(choices.encode_utf16().count() <= 700, "{choices}");
+            assert!(choices.contains(" already. What about ") && !choices.contains(['\0', '\u{202e}']), "{choices:?}");
             for reply in replies {
                 assert!(reply.encode_utf16().count() <= 700, "{reply}");
                 assert!(!reply.contains(['\0', '\n', '\u{202e}']), "{reply:?}");

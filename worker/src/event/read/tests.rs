@@ -18,7 +18,7 @@ const CHANNEL: i64 = -1_001_000_000_002;
 fn read_bytes(body: &[u8]) -> Result<Event, Unreadable> {
     let body = Bytes::copy_from_slice(body);
     let envelope = Envelope::update(BotId(1), RoutingKey(GROUP), Source::Messages, UpdateId(1), 0, body);
-    Reader { username: "Gate_Bot".to_owned() }.read(&envelope)
+    Reader { bot: BotId(1), username: "Gate_Bot".to_owned() }.read(&envelope)
 }
 
 fn read(update: &Value) -> Result<Event, Unreadable> {
@@ -64,7 +64,8 @@ fn a_plain_message_is_read_whole() {
         author: Author::Person(ann()),
         topic: None,
         command: None,
-        replied_channel: None,
+        replied: None,
+        typed: None,
     };
     assert_eq!(posted(&json!({})), expected);
     let unheard_of = json!({"unheard_of": {"deep": [1]}, "from": {"id": 7, "first_name": "Ann", "aura": "blue"}});
@@ -207,7 +208,54 @@ fn a_reply_to_a_forwarded_post_names_its_channel() {
         (json!({"forward_origin": {"type": "channel", "date": 1, "chat": chat}}), None),
     ];
     for (over, channel) in cases {
-        assert_eq!(posted(&over).replied_channel, channel, "{over}");
+        assert_eq!(posted(&over).replied.and_then(|replied| replied.from_channel), channel, "{over}");
+    }
+}
+
+#[test]
+fn a_reply_tells_whom_it_answers() {
+    let user = |id: i64, is_bot: bool| json!({"id": id, "is_bot": is_bot, "first_name": "Bo"});
+    let channel = json!({"id": CHANNEL, "type": "channel", "title": "News"});
+    let bo = Person { id: UserId(8), name: "Bo".to_owned(), username: None };
+    let cases = [
+        (json!({"message_id": 4, "from": user(8, false)}), Author::Person(bo.clone()), false),
+        (json!({"message_id": 4, "from": user(1, true)}), Author::Exempt("a bot"), true),
+        (json!({"message_id": 4, "from": user(2, true)}), Author::Exempt("a bot"), false),
+        (
+            json!({"message_id": 4, "from": user(1, true), "sender_chat": channel}),
+            Author::Channel(ChannelId(CHANNEL)),
+            false,
+        ),
+        (json!({"message_id": 4}), Author::Exempt("nobody we can name"), false),
+    ];
+    for (replied, author, ours) in cases {
+        let read = posted(&json!({"reply_to_message": replied})).replied.expect("a reply");
+        assert_eq!((read.message, read.author, read.ours), (MessageId(4), author, ours), "{replied}");
+    }
+    let warning = json!({"message_id": 4, "from": user(1, true), "entities": [{"type": "bold"}, {"type": "text_mention", "user": user(8, false)}]});
+    assert_eq!(posted(&json!({"reply_to_message": warning})).replied.expect("a reply").mentioned, [bo]);
+}
+
+/// Only what answers a prompt of this very bot is kept, and nothing prints it.
+#[test]
+fn what_is_typed_under_our_buttons_is_read_and_no_other_text() {
+    let prompt = |from: i64, markup: Value| json!({"message_id": 4, "from": {"id": from, "is_bot": true, "first_name": "b"}, "reply_markup": markup});
+    let buttons = json!({"inline_keyboard": [[{"text": "x", "callback_data": "s1:"}, {"text": "y", "url": "https://t.me"}], [7], 8]});
+    let ours = json!({"reply_to_message": prompt(1, buttons.clone()), "text": "my secret"});
+    let typed = posted(&ours).typed.expect("it answers a prompt");
+    assert_eq!(
+        (typed.text.as_str(), typed.to, typed.buttons.as_slice()),
+        ("my secret", MessageId(4), &["s1:".to_owned()][..])
+    );
+    assert!(!format!("{typed:?}").contains("secret"));
+    for other in [
+        json!({"reply_to_message": prompt(2, buttons.clone())}),
+        json!({"reply_to_message": prompt(1, json!({"inline_keyboard": []}))}),
+        json!({"reply_to_message": prompt(1, json!("s1:"))}),
+        json!({"reply_to_message": prompt(1, buttons.clone()), "text": "/help"}),
+        json!({"reply_to_message": prompt(1, buttons), "text": null, "sticker": {}}),
+    ] {
+        assert_eq!(posted(&other).typed, None, "{other}");
     }
 }
 
@@ -239,6 +287,8 @@ fn a_press_names_presser_message_and_the_mentioned() {
         query: "9007199254740993".to_owned(),
         by: ann(),
         chat: ChatId(GROUP),
+        kind: ChatKind::Supergroup,
+        title: "Garden".to_owned(),
         message: MessageId(5),
         data: "v1:7".to_owned(),
         mentioned: Vec::new(),
@@ -248,7 +298,7 @@ fn a_press_names_presser_message_and_the_mentioned() {
         other => panic!("{other:?}"),
     };
     assert_eq!(pressed(press(json!({}))), expected);
-    let shell = json!({"message": {"chat": {"id": GROUP, "type": "supergroup"}, "message_id": 5, "date": 0}});
+    let shell = json!({"message": {"chat": {"id": GROUP, "type": "supergroup", "title": "Garden"}, "message_id": 5, "date": 0}});
     assert_eq!(pressed(press(shell)), expected, "the message is no longer accessible");
     let entities = json!([
         {"type": "bold", "offset": 0, "length": 1},
@@ -422,7 +472,7 @@ fn what_cannot_be_read_says_where_and_quotes_nothing() {
 
 #[test]
 fn envelopes_that_carry_no_update_are_read_as_what_they_are() {
-    let reader = Reader { username: "gate_bot".to_owned() };
+    let reader = Reader { bot: BotId(1), username: "gate_bot".to_owned() };
     let task = |body: &'static str| {
         reader.read(&Envelope::task(BotId(1), RoutingKey(GROUP), 1, 1, 0, Bytes::from_static(body.as_bytes())))
     };

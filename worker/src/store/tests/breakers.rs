@@ -15,7 +15,7 @@ async fn a_breaker_opens_once_and_closes_once(db: &Database) {
     let tasks = [task(GROUP.0, "breaker", 1)];
     assert_eq!(store.open_breaker(EPOCH, NEWS, "gone", 5, &tasks).await.expect("done"), None, "nobody knows it");
     assert_eq!(store.owners_requiring(NEWS).await.expect("an answer"), []);
-    store.protect(EPOCH, &protect(channel(NEWS.0))).await.expect("protected");
+    store.protect(EPOCH, &protect(channel(NEWS.0)), &[]).await.expect("protected");
     assert_eq!(store.owners_requiring(NEWS).await.expect("an answer"), [UserId(7)]);
 
     let rows = store.open_breaker(EPOCH, NEWS, "gone", 5, &tasks).await.expect("done").expect("opened");

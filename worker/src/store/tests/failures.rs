@@ -47,7 +47,7 @@ async fn questions_are_counted_by_name(db: &Database) {
     let metrics = StoreMetrics::new();
     let store = Store::connect(&config(&db.url), metrics.clone()).await.expect("a connection");
     own(&store).await;
-    store.protect(EPOCH, &protect(channel(-1))).await.expect("protected");
+    store.protect(EPOCH, &protect(channel(-1)), &[]).await.expect("protected");
     store.group(GROUP).await.expect("an answer");
     let mut registry = Registry::default();
     metrics.register(&mut registry);
@@ -135,7 +135,7 @@ async fn connections_that_the_server_cut_are_replaced() {
     two.expect("there");
     assert!(super::count(&other, cut).await >= 1);
     store.ping().await.expect("a new connection");
-    store.protect(EPOCH, &protect(channel(-1))).await.expect("written");
+    store.protect(EPOCH, &protect(channel(-1)), &[]).await.expect("written");
     database.remove().await;
 }
 
@@ -172,7 +172,7 @@ async fn a_deadlock_is_repeated() {
 fn questions_may_move_between_threads() {
     fn is_send<T: Send>(_: &T) {}
     fn all(store: &Store) {
-        is_send(&store.protect(EPOCH, &protect(channel(1))));
+        is_send(&store.protect(EPOCH, &protect(channel(1)), &[]));
         is_send(&store.unprotect(EPOCH, GROUP, None, &[]));
         is_send(&store.record_offences(EPOCH, GROUP, &[], &[], 0));
         is_send(&store.set_mute_state(EPOCH, 1, &[], crate::store::mutes::MuteState::Closed, None, &[]));

@@ -1,12 +1,13 @@
 //! The fence: who lost the shard writes nothing, whatever it tries.
 
 use shared::{
-    ids::{ChannelId, MessageId},
+    ids::{ChannelId, MessageId, UserId},
     shard::Shard,
 };
 
 use super::{EPOCH, GROUP, channel, count, database::Database, offence, on_both, own, protect, task};
 use crate::store::{
+    allowed::Allowed,
     epochs::Epoch,
     error::StoreError,
     mutes::MuteState,
@@ -33,7 +34,7 @@ async fn epochs_only_rise(db: &Database) {
 async fn a_stale_epoch_writes_nothing(db: &Database) {
     let store = &db.store;
     own(store).await;
-    store.protect(EPOCH, &protect(channel(-201))).await.expect("protected");
+    store.protect(EPOCH, &protect(channel(-201)), &[]).await.expect("protected");
     let recorded = store.record_offences(EPOCH, GROUP, &[offence(1, "u1")], &[task(1, "t", 1)], 1).await.expect("done");
     let (mute, warning) = (recorded[0].mute.clone().expect("a mute"), recorded[0].warning.clone().expect("a warning"));
     let shards: Vec<_> = store.shards.all().collect();
@@ -43,11 +44,14 @@ async fn a_stale_epoch_writes_nothing(db: &Database) {
 
     let new = [task(2, "t", 1)];
     let answers = [
-        ("protect", store.protect(EPOCH, &protect(channel(-202))).await.err()),
+        ("protect", store.protect(EPOCH, &protect(channel(-202)), &[]).await.err()),
         ("unprotect", store.unprotect(EPOCH, GROUP, None, &new).await.err()),
         ("unprotect one", store.unprotect(EPOCH, GROUP, Some(ChannelId(-201)), &new).await.err()),
         ("set_enabled", store.set_enabled(EPOCH, GROUP, false).await.err()),
-        ("set_params", store.set_params(EPOCH, GROUP, r#"{"a":1}"#).await.err()),
+        ("allow", store.allow(EPOCH, GROUP, &Allowed { subject: 7, name: String::new() }, UserId(7), &[]).await.err()),
+        ("drop_task", store.drop_task(EPOCH, GROUP, "key").await.err()),
+        ("disallow", store.disallow(EPOCH, GROUP, 7).await.err()),
+        ("set_params", store.set_params(EPOCH, GROUP, r#"{"a":1}"#, &[]).await.err()),
         ("record_offences", store.record_offences(EPOCH, GROUP, &[offence(2, "u2")], &new, 1).await.err()),
         (
             "set_mute_state",

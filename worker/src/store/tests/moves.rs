@@ -40,8 +40,8 @@ async fn offend(store: &Store, group: ChatId, user: i64) {
 async fn every_row_moves(db: &Database) {
     let store = &db.store;
     own(store).await;
-    store.protect(EPOCH, &Protect { group: OLD, ..protect(channel(-201)) }).await.expect("protected");
-    store.set_params(EPOCH, OLD, r#"{"mute_for":60}"#).await.expect("set");
+    store.protect(EPOCH, &Protect { group: OLD, ..protect(channel(-201)) }, &[]).await.expect("protected");
+    store.set_params(EPOCH, OLD, r#"{"mute_for":60}"#, &[]).await.expect("set");
     allow(store, OLD, 70).await;
     ask_to_join(store, OLD, 8).await;
     offend(store, OLD, 9).await;
@@ -68,7 +68,7 @@ async fn what_the_new_group_has_stands(db: &Database) {
     let store = &db.store;
     own(store).await;
     for (group, id) in [(OLD, -201), (NEW, -202)] {
-        store.protect(EPOCH, &Protect { group, ..protect(channel(id)) }).await.expect("protected");
+        store.protect(EPOCH, &Protect { group, ..protect(channel(id)) }, &[]).await.expect("protected");
         offend(store, group, 9).await;
         ask_to_join(store, group, 8).await;
     }

@@ -30,8 +30,8 @@ async fn the_end_of_a_stay_keeps_all_but_the_protection(db: &Database) {
     let store = &db.store;
     own(store).await;
     assert!(!store.leave_group(EPOCH, GROUP).await.expect("done"), "nothing to end");
-    store.protect(EPOCH, &protect(channel(-201))).await.expect("protected");
-    store.set_params(EPOCH, GROUP, r#"{"mute_for":60}"#).await.expect("set");
+    store.protect(EPOCH, &protect(channel(-201)), &[]).await.expect("protected");
+    store.set_params(EPOCH, GROUP, r#"{"mute_for":60}"#, &[]).await.expect("set");
     store.set_standing(EPOCH, GROUP, &said("lacks both", Some(5)), &[]).await.expect("written");
     let group = store.group(GROUP).await.expect("an answer").expect("a group");
     assert_eq!(group.said.as_deref(), Some("lacks both"));
@@ -43,7 +43,7 @@ async fn the_end_of_a_stay_keeps_all_but_the_protection(db: &Database) {
     assert_eq!(group.channels, [channel(-201)]);
 
     // A new protection is not made of an old one's channels.
-    store.protect(EPOCH, &protect(channel(-202))).await.expect("protected");
+    store.protect(EPOCH, &protect(channel(-202)), &[]).await.expect("protected");
     let group = store.group(GROUP).await.expect("an answer").expect("a group");
     assert!(group.enabled && group.params.contains("60"), "{group:?}");
     assert_eq!(group.channels, [channel(-202)]);
@@ -55,7 +55,7 @@ async fn what_there_is_is_counted(db: &Database) {
     assert_eq!(store.counts().await.expect("an answer"), Counts::default());
     for (group, id) in [(GROUP, -201), (ChatId(-6), -201), (ChatId(-7), -202)] {
         let protect = crate::store::groups::Protect { group, ..protect(channel(id)) };
-        store.protect(EPOCH, &protect).await.expect("protected");
+        store.protect(EPOCH, &protect, &[]).await.expect("protected");
     }
     store.unprotect(EPOCH, ChatId(-7), Some(ChannelId(-202)), &[]).await.expect("done");
     let counts = Counts { groups: 2, channels: 1, open_mutes: 0, open_breakers: 0 };

@@ -1,0 +1,62 @@
+//! `/unprotect`: enforcement stops, whoever the bot muted is free, and `/protect` works again.
+
+use rstest::rstest;
+use system_tests::stage::{
+    Form::{self, Split, StandAlone},
+    Stage,
+};
+
+#[rstest]
+#[tokio::test]
+async fn unprotect_stops_frees_everybody_and_can_be_undone(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let olga = place.corner.owner();
+    let mut muted = Vec::new();
+    for name in ["Ann", "Ben", "Cem"] {
+        muted.push(stage.offender(name, &place.corner).await?.0);
+    }
+    let off = stage.ask(&olga, &place.corner, "/unprotect").await?;
+    assert!(off.text.starts_with("Protection is off."), "{off:?}");
+    for who in &muted {
+        who.free_in(&place.corner).await?;
+        assert_eq!(who.status_in(&place.corner).status, "member", "not left among the exceptions");
+    }
+    place.corner.bot_says("Protection is off, and I have freed 3 people.").await?;
+    let hello = muted[0].says(&place.corner, "hello")?;
+    stage.settled(&place.corner).await?;
+    hello.stands()?;
+
+    stage.protect(&place.corner, &place.news).await?;
+    stage.offender("Ann", &place.corner).await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn unprotect_of_one_channel_frees_whoever_meets_the_rest(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let art = stage.unprotected_group().news;
+    let olga = place.corner.owner();
+    let name = art.username().unwrap_or_default();
+    olga.says(&place.corner, &format!("/protect @{name}"))?;
+    let choice = place.corner.bot_says("This group requires").await?;
+    stage.hears(&olga, &choice, "Require both").await?;
+    let ann = place.corner.person("Ann");
+    ann.joins(&place.news)?;
+    stage.offender("Ann", &place.corner).await?;
+    let (ben, _) = stage.offender("Ben", &place.corner).await?;
+    let reply = stage.ask(&olga, &place.corner, &format!("/unprotect https://t.me/{name}")).await?;
+    assert!(reply.text.contains("is no longer required. The other channels still are"), "{reply:?}");
+    ann.free_in(&place.corner).await?;
+    stage.settled(&place.corner).await?;
+    assert!(!ben.can_write_in(&place.corner), "the other channel is still required");
+    ben.joins(&place.news)?;
+    ben.free_in(&place.corner).await?;
+    Ok(())
+}
