@@ -5,6 +5,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+/// However far somebody moves the time, dates and what is added to them fit into their numbers.
+const FURTHEST_MS: i64 = 1000 * 365 * 86_400_000;
+
 /// The one source of "now". Clones share the same time.
 #[derive(Clone, Debug)]
 pub struct Clock {
@@ -42,9 +45,10 @@ impl Clock {
         self.now_ms() / 1000
     }
 
-    /// Moves the world's time forward at once: restrictions end, updates expire, waiting retries become due.
+    /// Moves the world's time forward at once: restrictions end, updates expire, waiting retries become due. A thousand
+    /// years from the start is as far as it goes.
     pub fn advance(&self, by: Duration) {
-        self.advanced_ms.send_modify(|total| *total += millis(by));
+        self.advanced_ms.send_modify(|total| *total = total.saturating_add(millis(by)).min(FURTHEST_MS));
     }
 
     /// Moves the world's time back: what is said now is old for a bot once the time is [advanced](Self::advance) again, as after an outage.
@@ -56,7 +60,7 @@ impl Clock {
     pub(crate) async fn sleep_until(&self, at_ms: i64) {
         let mut moved = self.advanced_ms.subscribe();
         loop {
-            let left = u64::try_from(at_ms - self.now_ms()).unwrap_or(0);
+            let left = u64::try_from(at_ms.saturating_sub(self.now_ms())).unwrap_or(0);
             if left == 0 {
                 return;
             }
@@ -68,7 +72,7 @@ impl Clock {
     }
 
     pub(crate) async fn sleep(&self, duration: Duration) {
-        self.sleep_until(self.now_ms() + millis(duration)).await;
+        self.sleep_until(self.now_ms().saturating_add(millis(duration))).await;
     }
 }
 
@@ -88,5 +92,16 @@ mod tests {
         let advancing = async { clock.advance(Duration::from_secs(3601)) };
         let waking = tokio::time::timeout(Duration::from_secs(5), clock.sleep_until(due));
         assert!(tokio::join!(waking, advancing).0.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_longest_jumps_and_sleeps_do_not_break_it() {
+        let clock = Clock::new();
+        let before = clock.now_ms();
+        let sleeping = tokio::time::timeout(Duration::from_millis(1), clock.sleep(Duration::MAX));
+        assert!(sleeping.await.is_err(), "it sleeps on");
+        clock.advance(Duration::MAX);
+        clock.advance(Duration::MAX);
+        assert!(clock.now_ms() > before && clock.now_ms() - before < 2 * FURTHEST_MS);
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod plan;
 
 /// A fault: which calls it meets, how often, and what it does to them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Fault {
     /// Any method if `None`; case does not matter.
     #[serde(default)]

@@ -14,7 +14,7 @@ pub(crate) mod windows;
 /// chat, about 30 a second in all. What else its core counts, and how, is not public: those are settings here,
 /// off unless there is a report to go by.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default = "FloodLimits::off")]
+#[serde(default = "FloodLimits::off", deny_unknown_fields)]
 pub struct FloodLimits {
     /// Messages into one group or channel in any 60 s.
     pub group_per_minute: Option<usize>,
@@ -45,10 +45,11 @@ pub struct FloodLimits {
 }
 
 /// So many in any second, and the wait that is asked for above that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default = "FloodLimits::off", deny_unknown_fields)]
 pub struct Ceiling {
     pub per_second: usize,
-    /// In seconds.
+    /// In seconds; at least 1 is asked for.
     pub retry_after: u32,
     /// Each chat is counted for itself, instead of all together.
     #[serde(default)]
@@ -57,7 +58,8 @@ pub struct Ceiling {
 
 /// A wait that the bot was told of becomes longer when it calls on. That it does is reported (134, 561, even 10,072 s);
 /// by how much is not known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default = "FloodLimits::off", deny_unknown_fields)]
 pub struct Hammering {
     /// Refused calls in one wait that change nothing: those that were under way when it began.
     pub grace: usize,

@@ -199,7 +199,7 @@ impl Log {
     pub(crate) fn after(&self, number: u64) -> Calls {
         // Numbers have no gaps, so the first wanted one is where arithmetic says.
         let first = self.calls.front().map_or(0, |call| call.number);
-        let skip = usize::try_from((number + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        let skip = usize::try_from(number.saturating_add(1).saturating_sub(first)).unwrap_or(usize::MAX);
         Calls(self.calls.iter().skip(skip).cloned().collect())
     }
 

@@ -211,9 +211,23 @@ impl World {
     }
 
     /// Makes the group the channel's discussion group: posts are copied there.
-    pub fn link(&self, channel: ChatId, group: ChatId) {
-        self.change_chat(channel, |chat| chat.linked_chat = Some(group));
-        self.change_chat(group, |chat| chat.linked_chat = Some(channel));
+    ///
+    /// # Errors
+    ///
+    /// It is not a channel and a supergroup.
+    pub fn link(&self, channel: ChatId, group: ChatId) -> Act<()> {
+        self.act(|state| {
+            let fits = chat_of(state, channel)?.is_channel() && chat_of(state, group)?.kind == ChatKind::Supergroup;
+            if !fits {
+                return Err(Refused::because("only a supergroup can be the discussion group of a channel"));
+            }
+            for (one, other) in [(channel, group), (group, channel)] {
+                if let Some(chat) = state.chats.get_mut(&one) {
+                    chat.linked_chat = Some(other);
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Changes a group's or channel's public name.

@@ -9,7 +9,7 @@ async fn admins_bots_service_messages_and_the_linked_channel_are_left_alone() ->
     let place = bot.protected_group().await?;
     let world = &bot.world;
     let linked = world.channel("Linked", None, place.owner);
-    world.link(linked, place.group);
+    world.link(linked, place.group)?;
     let admin = world.person_in(place.group, "Adi");
     world.promote(place.group, place.owner, admin, AdminRights::PIN_MESSAGES)?;
     let robot = world.person_like(&Person { first_name: "Robot", is_bot: true, ..Person::default() });

@@ -241,7 +241,7 @@ impl Act {
             Self::Forum { title, owner } => json!(world.forum(&title, owner)),
             Self::BasicGroup { title, owner } => json!(world.basic_group(&title, owner)),
             Self::Topic { chat, user, name } => json!(world.topic(chat, user, &name)?),
-            Self::Link { channel, chat } => json!(world.link(channel, chat)),
+            Self::Link { channel, chat } => json!(world.link(channel, chat)?),
             Self::AddBot { chat, rights } => json!(world.add_bot(chat, rights)),
             Self::AddBotAsMember { chat } => json!(world.add_bot_as_member(chat)),
             Self::RemoveBot { chat } => json!(world.remove_bot(chat)),

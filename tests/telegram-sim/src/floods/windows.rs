@@ -170,7 +170,8 @@ impl Floods {
         }
         // With room for none at all, no time brings room: ask for the whole window again and again.
         let frees_at = seen.get(seen.len() - window.most).unwrap_or(&now_ms) + window.length_ms;
-        let wait = window.wait_s.unwrap_or_else(|| seconds(frees_at - now_ms));
+        // A wait of none would be tried again and again without any time passing.
+        let wait = window.wait_s.unwrap_or_else(|| seconds(frees_at - now_ms)).max(1);
         if wait > MOST_HIDDEN_S && self.limits.hammering.is_some() {
             self.closed.insert(window.key, Closed { until_ms: now_ms + wait * 1000, refused: 1 });
         }
@@ -288,6 +289,13 @@ mod tests {
         assert_eq!(waits, [Err(60), Err(60), Err(60), Err(65), Err(70), Err(75)]);
         assert_eq!(floods.admit(74_000, Cost::Send(ChatId(-6))), Ok(()), "only this chat");
         assert_eq!(floods.admit(75_000, SEND), Ok(()), "who waits to the end gets through");
+    }
+
+    #[test]
+    fn no_wait_is_shorter_than_a_second() {
+        let reads = Some(Ceiling { per_second: 0, retry_after: 0, per_chat: false });
+        let mut floods = Floods::new(FloodLimits { reads, ..FloodLimits::off() });
+        assert_eq!(floods.admit(0, Cost::Read(GROUP)), Err(1));
     }
 
     #[test]

@@ -89,8 +89,10 @@ fn formatted(state: &State, given: &str, args: &Args) -> Result<(String, Vec<Val
             return Err(ApiError::bad_request("unsupported parse_mode"));
         }
     };
-    let known = listed.iter().filter_map(|entity| state.shown_entity(entity)).collect();
-    Ok(with_found(text.trim_end().to_owned(), known))
+    let text = text.trim_end().to_owned();
+    let length = entities::utf16_len(&text);
+    let known = listed.iter().filter_map(|entity| state.shown_entity(entity, length)).collect();
+    Ok(with_found(text, known))
 }
 
 /// Adds what Telegram finds by itself, where nothing was given already.

@@ -52,12 +52,17 @@ fn classify(word: &str) -> Option<(&'static str, usize)> {
 }
 
 impl State {
-    /// An entity that came with a text, as it is shown: with the fields of its type and no others. `None` for what
-    /// is not kept: a type that there is not, nothing marked, a mention of somebody the bot never met.
-    pub(crate) fn shown_entity(&self, given: &Value) -> Option<Value> {
+    /// An entity that came with a text of this length, as it is shown: with the fields of its type and no others, and
+    /// no further than the text goes. `None` for what is not kept: a type that there is not, nothing marked, a mention
+    /// of somebody the bot never met.
+    pub(crate) fn shown_entity(&self, given: &Value, text_length: usize) -> Option<Value> {
         let kind = given["type"].as_str()?;
-        let offset = given["offset"].as_u64()?;
-        let length = given["length"].as_u64().filter(|length| *length > 0)?;
+        let offset = usize::try_from(given["offset"].as_u64()?).ok()?;
+        let length = usize::try_from(given["length"].as_u64()?).unwrap_or(usize::MAX);
+        let length = length.min(text_length.checked_sub(offset)?);
+        if length == 0 {
+            return None;
+        }
         let mut shown = json!({ "type": kind, "offset": offset, "length": length });
         let text = |name: &str| given[name].as_str().map(Value::from);
         match kind {
@@ -132,10 +137,15 @@ mod tests {
             (json!({ "type": "sparkles" }), None),
             (json!({ "type": "bold", "length": 0 }), None),
             (json!({ "type": "bold", "offset": 0.5 }), None),
+            (json!({ "type": "bold", "offset": 3 }), None),
+            (json!({ "type": "bold", "offset": u64::MAX, "length": u64::MAX }), None),
         ] {
-            assert_eq!(state.shown_entity(&at(given.clone())), shown.map(at), "{given}");
+            assert_eq!(state.shown_entity(&at(given.clone()), 3), shown.map(at), "{given}");
         }
-        assert_eq!(state.shown_entity(&json!("bold")), None);
+        let too_long = json!({ "type": "bold", "offset": 1, "length": u64::MAX });
+        let cut = json!({ "type": "bold", "offset": 1, "length": 2 });
+        assert_eq!(state.shown_entity(&too_long, 3), Some(cut), "it ends with the text");
+        assert_eq!(state.shown_entity(&json!("bold"), 3), None);
     }
 
     #[test]

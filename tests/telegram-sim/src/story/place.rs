@@ -57,8 +57,12 @@ impl Place {
     }
 
     /// The channel's discussion group, where its posts are copied to.
-    pub fn is_discussed_in(&self, group: &Self) {
-        self.story.world.link(self.id, group.id);
+    ///
+    /// # Errors
+    ///
+    /// It is not a channel, or that is no supergroup.
+    pub fn is_discussed_in(&self, group: &Self) -> Act<()> {
+        self.story.world.link(self.id, group.id)
     }
 
     /// The group becomes a supergroup.

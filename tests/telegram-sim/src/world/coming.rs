@@ -112,9 +112,11 @@ impl World {
     /// They did not ask.
     pub fn decline(&self, chat: ChatId, user: UserId) -> Act<()> {
         self.act(|state| {
-            chat_of(state, chat)?;
-            let asked = state.chats.get_mut(&chat).and_then(|chat| chat.join_requests.remove(&user));
-            asked.map(drop).ok_or_else(|| Refused::because("they did not ask"))
+            if !chat_of(state, chat)?.join_requests.contains_key(&user) {
+                return Err(Refused::because("they did not ask"));
+            }
+            state.close_request(chat, user);
+            Ok(())
         })
     }
 

@@ -57,7 +57,7 @@ impl World {
     ///
     /// # Errors
     ///
-    /// They are not in the group, or may not send photos.
+    /// They are not in the group, or may not send photos; or it is no album: 2 to 10 photos are one.
     pub fn album(&self, chat: ChatId, user: UserId, photos: usize, caption: &str) -> Act<Vec<MessageId>> {
         self.album_there(chat, user, photos, caption, Saying::default())
     }
@@ -77,6 +77,9 @@ impl World {
     ) -> Act<Vec<MessageId>> {
         self.act(|state| {
             may_say(state, chat, user, Permissions::SEND_PHOTOS)?;
+            if !(2..=10).contains(&photos) {
+                return Err(Refused::because("an album has 2 to 10 photos"));
+            }
             let album = state.next_album();
             let sent = (0..photos).map(|index| {
                 let caption = if index == 0 { caption } else { "" };

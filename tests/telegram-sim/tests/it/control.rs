@@ -113,3 +113,32 @@ async fn many_people_are_made_at_once() -> TestResult {
     assert!(bot.updates().await?.is_empty());
     Ok(())
 }
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_and_harms_nobody() -> TestResult {
+    let Place { bot, sim, world, group, channel, ann, .. } = place().await?;
+    let base = format!("{}/control", sim.api_url());
+    for (path, body) in [
+        ("faults", json!({ "metod": "sendMessage", "harm": "empty500" })),
+        ("floods", json!({ "group_per_minut": 3 })),
+        ("floods", json!({ "reads": { "per_second": 3, "retry_after": 8, "per_chatt": true } })),
+    ] {
+        let (status, _) = post(&bot, &format!("{base}/{path}"), body.clone()).await?;
+        assert_eq!(status, 400, "a misspelt name is no other wish: {body}");
+    }
+    for act in [
+        json!({ "act": "link", "channel": channel, "chat": channel }),
+        json!({ "act": "link", "channel": group, "chat": channel }),
+        json!({ "act": "album", "chat": group, "user": ann, "photos": 1 }),
+        json!({ "act": "album", "chat": group, "user": ann, "photos": 1_000_000 }),
+    ] {
+        let (status, _) = post(&bot, &format!("{base}/acts"), act.clone()).await?;
+        assert_eq!(status, 409, "{act}");
+    }
+    world.post(channel, "It is not copied into itself for ever")?;
+    assert_eq!(get(&bot, &format!("{base}/calls?after={}", u64::MAX)).await?, json!([]));
+    let (status, _) = post(&bot, &format!("{base}/clock"), json!({ "advance_ms": u64::MAX })).await?;
+    assert_eq!(status, 200);
+    bot.ok("sendMessage", json!({ "chat_id": group, "text": "Still there" })).await?;
+    Ok(())
+}

@@ -36,12 +36,14 @@ async fn who_asked_may_be_written_to_for_five_minutes_or_until_it_is_handled() -
     const NOT_STARTED: &str = "Forbidden: bot can't initiate conversation with a user";
     let Place { bot, channel, world, sim, .. } = place().await?;
     world.set_join_by_request(channel, true);
-    for handled in [None, Some("declineChatJoinRequest"), Some("approveChatJoinRequest")] {
+    let by_a_person = "the owner";
+    for handled in [None, Some("declineChatJoinRequest"), Some("approveChatJoinRequest"), Some(by_a_person)] {
         let sam = world.person("Sam");
         world.request_to_join(channel, sam, None)?;
         let send = json!({ "chat_id": sam, "text": "soon" });
         bot.ok("sendMessage", send.clone()).await?;
         match handled {
+            Some(who) if who == by_a_person => world.decline(channel, sam)?,
             Some(method) => drop(bot.ok(method, json!({ "chat_id": channel, "user_id": sam })).await?),
             None => sim.clock().advance(Duration::from_secs(301)),
         }

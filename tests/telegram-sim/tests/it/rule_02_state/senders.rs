@@ -9,7 +9,7 @@ use crate::place::{Place, place};
 #[tokio::test]
 async fn every_kind_of_sender_looks_as_telegram_shows_it() -> TestResult {
     let Place { bot, world, group, channel, owner, ann, .. } = place().await?;
-    world.link(channel, group);
+    world.link(channel, group)?;
     world.say(group, ann, "plain")?;
     world.say_anonymously(group, owner, "anonymous")?;
     world.say_as_channel(group, channel, owner, "as channel")?;
