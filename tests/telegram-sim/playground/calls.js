@@ -111,7 +111,7 @@ export function draw() {
   const waiting = all.length - shown.length;
   const beyond = Math.max(0, shown.length - SHOWN);
   by("call-count").textContent = [
-    all.length === 0 ? "None yet: start a bot with this simulator's address." : count(shown.length, "call", "calls"),
+    calls.length === 0 ? `None yet: start a bot on ${location.origin} with the token ${state.view.token}` : all.length === 0 ? "None of these" : count(shown.length, "call", "calls"),
     waiting > 0 && `${waiting} more since the pause`,
     beyond > 0 && `the newest ${SHOWN} are shown`,
   ].filter(Boolean).join(", ");

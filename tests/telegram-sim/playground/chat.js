@@ -2,7 +2,7 @@
 
 import { ask, menu } from "./dialogs.js";
 import { by, fill, h, name, picture, sync } from "./dom.js";
-import { kind } from "./chats.js";
+import { kind, members } from "./chats.js";
 import { count, day } from "./format.js";
 import { showMembers } from "./members.js";
 import { element, waits } from "./message.js";
@@ -52,7 +52,7 @@ function drawHead(chat) {
   const isPrivate = chat.kind === "private";
   const facts = isPrivate
     ? "bot, only you and it see this"
-    : [kind(chat), count(chat.members, "member", "members"), { admin: "bot is admin", member: "bot is member", absent: "bot is not here" }[chat.bot]].join(", ");
+    : [kind(chat), members(chat), { admin: "bot is admin", member: "bot is member", absent: "bot is not here" }[chat.bot]].join(", ");
   fill(by("chat-head"), [chat.id, chat.title, chat.username, facts, chat.may, chat.requests.length, state.as, state.showDeleted, chat.linked], () => [
     h("button", { type: "button", class: "back", "aria-label": "Back to the chats", "data-f": "back", on: { click: () => go({ chat: null }) } }, "‹"),
     picture(chat.title, isPrivate ? state.view.bot.id : chat.id),

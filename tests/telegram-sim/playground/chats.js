@@ -16,6 +16,9 @@ export function kind(chat) {
   return chat.is_forum ? "forum" : KINDS[chat.kind];
 }
 
+/** How many are there, in the word for them. */
+export const members = (chat) => chat.kind === "channel" ? count(chat.members, "subscriber", "subscribers") : count(chat.members, "member", "members");
+
 export function start() {
   const button = by("new-chat");
   button.addEventListener("click", () => {
@@ -49,7 +52,7 @@ function line(chat) {
     event.preventDefault();
     go({ chat: chat.id });
   };
-  const facts = chat.kind === "private" ? privateFacts(chat) : [kind(chat), count(chat.members, "member", "members")];
+  const facts = chat.kind === "private" ? privateFacts(chat) : [kind(chat), members(chat)];
   const mine = state.as && MINE[chat.mine];
   // The link is called what the chat is; what was said last is beside it, and a click on either opens the chat.
   return h("li", { class: open ? "open" : undefined },

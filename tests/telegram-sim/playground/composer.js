@@ -1,7 +1,7 @@
 // Writing: as oneself, as the group or a channel, in reply, anew, or not at all, and then why not.
 
 import { ask, menu, toast } from "./dialogs.js";
-import { by, fill, h, name } from "./dom.js";
+import { by, fill, h, name, plainName } from "./dom.js";
 import { until } from "./format.js";
 import { act, show, state } from "./state.js";
 
@@ -28,7 +28,7 @@ export function start() {
   });
   text().addEventListener("input", fit);
   by("more-ways").addEventListener("click", (event) => menu(event.currentTarget, [
-    state.view.chat.may.album && { label: "Send an album", run: album },
+    state.view.chat.may.album && { label: "Send an album", hint: writesAs() === "me" ? undefined : "as yourself", run: album },
     { label: "Insert a link to a chat", run: insertLink },
   ].filter(Boolean)));
   by("commands").addEventListener("click", offerCommands);
@@ -40,6 +40,8 @@ export function draw() {
     place = `${state.as} ${chat?.id}`;
     stop();
     text().value = "";
+    // Nobody stays somebody else unawares.
+    by("write-as").value = "me";
     fit();
   }
   const may = chat?.may;
@@ -84,9 +86,9 @@ function drawNotice(chat) {
 function drawWriteAs(chat) {
   const line = by("write-as-line");
   const ways = [
-    { value: "me", label: `${state.view.me.name}, yourself` },
-    ...(chat.may.anonymously ? [{ value: "group", label: `${chat.title}, anonymously` }] : []),
-    ...chat.own_channels.map((channel) => ({ value: String(channel.id), label: `${channel.title}, your channel` })),
+    { value: "me", label: `${plainName(state.view.me.name)}, yourself` },
+    ...(chat.may.anonymously ? [{ value: "group", label: `${plainName(chat.title)}, anonymously` }] : []),
+    ...chat.own_channels.map((channel) => ({ value: String(channel.id), label: `${plainName(channel.title)}, your channel` })),
   ];
   line.hidden = ways.length < 2 || chat.kind === "channel";
   const picker = by("write-as");
@@ -157,13 +159,18 @@ function wish(words) {
   const { chat } = state.view;
   const who = { chat: chat.id, user: state.as };
   if (editing) return { act: "edit", ...who, message: editing.id, text: words };
-  if (chat.kind === "private") return { act: "direct", user: state.as, text: words };
+  const reply_to = replying?.id ?? null;
+  if (chat.kind === "private") return { act: "direct", user: state.as, text: words, reply_to };
   if (chat.kind === "channel") return { act: "post", channel: chat.id, text: words };
-  const as = by("write-as-line").hidden ? "me" : by("write-as").value;
-  if (as === "group") return { act: "say_anonymously", ...who, text: words };
-  if (as !== "me") return { act: "say_as_channel", ...who, channel: Number(as), text: words };
-  return { act: "say", ...who, text: words, topic: state.topic || null, reply_to: replying?.id ?? null };
+  const said = { ...who, text: words, topic: state.topic || null, reply_to };
+  const as = writesAs();
+  if (as === "group") return { act: "say_anonymously", ...said };
+  if (as !== "me") return { act: "say_as_channel", ...said, channel: Number(as) };
+  return { act: "say", ...said };
 }
+
+/** `me`, `group`, or a channel's number. */
+const writesAs = () => by("write-as-line").hidden ? "me" : by("write-as").value;
 
 /** As high as its lines, within reason. */
 function fit() {
@@ -198,13 +205,16 @@ function insertLink() {
 }
 
 function album() {
-  const chat = state.chat;
+  const { chat, topic } = state;
   const counts = [2, 3, 4, 6, 10].map((number) => ({ value: String(number), label: String(number) }));
   const fields = [
     { name: "photos", label: "Photos", options: counts, value: "3" },
     { name: "caption", label: "Caption (may be empty)", max: 1024 },
   ];
   ask("Send an album", fields, "Send album", async ({ photos, caption }) => {
-    return (await act({ act: "album", chat, user: state.as, photos: Number(photos), caption })) !== undefined;
+    const wish = { act: "album", chat, user: state.as, photos: Number(photos), caption, topic: topic || null, reply_to: replying?.id ?? null };
+    if ((await act(wish)) === undefined) return false;
+    stop();
+    return true;
   });
 }

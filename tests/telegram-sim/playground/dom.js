@@ -19,7 +19,16 @@ export function h(tag, props = {}, ...children) {
 
 /** A name of somebody or something, kept apart from the words around it whatever script it is in. */
 export function name(text, props = {}) {
-  return h("bdi", props, text || "(no name)");
+  return h("bdi", props, seen(text));
+}
+
+/** A name that can be seen: some are made of nothing but characters that show nothing. */
+const seen = (text) => /^[\s\p{C}\p{M}\u115F\u1160\u2800\u3164\uFFA0]*$/u.test(text ?? "") ? "(no name)" : text;
+
+/** A name for where there can be no elements; one that could turn the words around it is fenced in. */
+export function plainName(text) {
+  const shown = seen(text);
+  return /[\u200E\u200F\u202A-\u202E\u2066-\u2069]|\p{Script=Arabic}|\p{Script=Hebrew}/u.test(shown) ? `\u2068${shown}\u2069` : shown;
 }
 
 export const by = (id) => document.getElementById(id);

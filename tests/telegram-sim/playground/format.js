@@ -79,9 +79,12 @@ function short(value) {
 
 /** How a call ended: in a word or two, and whether well. */
 export function outcome(call) {
+  // The result of a call in a webhook's reply is told to nobody.
+  if (call.in_webhook_reply && call.status === 200) return { good: true, text: "ok, in the webhook's reply" };
   const good = call.status === 200 && !call.error && call.result !== undefined;
   const fault = call.fault ? ` (${call.fault})` : "";
   if (good) return { good: !call.fault, text: `ok${fault}` };
   if (call.status === 0) return { good: false, text: `no answer${fault}` };
-  return { good: false, text: `${call.error ?? call.status}${fault}` };
+  const missing = call.status === 404 && !call.fault ? ": this simulator does not have it" : "";
+  return { good: false, text: `${call.error ?? call.status}${missing}${fault}` };
 }

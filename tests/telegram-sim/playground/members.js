@@ -2,7 +2,7 @@
 
 import { chosenRights, rightBoxes } from "./create.js";
 import { ask, menu, sheet, toast } from "./dialogs.js";
-import { fill, h, name, picture } from "./dom.js";
+import { fill, h, name, picture, plainName } from "./dom.js";
 import { now, until } from "./format.js";
 import { act, address, state } from "./state.js";
 
@@ -41,7 +41,7 @@ function adder(chat) {
   const others = state.view.people.filter((person) => !there.has(person.id));
   if (others.length === 0) return null;
   const add = () => ask("Add somebody", [
-    { name: "user", label: "Person", options: others.map((person) => ({ value: String(person.id), label: person.name || "(no name)" })) },
+    { name: "user", label: "Person", options: others.map((person) => ({ value: String(person.id), label: plainName(person.name) })) },
   ], "Add", async ({ user }) => (await act({ act: "join", chat: chat.id, user: Number(user), by: state.as, link: null })) !== undefined);
   return h("p", {}, h("button", { type: "button", "data-f": "add", on: { click: add } }, "Add somebody"));
 }

@@ -92,12 +92,12 @@ async function press(message, data) {
 }
 
 function actions(message) {
-  const { may } = state.view.chat;
+  const { may, kind } = state.view.chat;
   if (!state.as) return null;
   const about = { chat: state.chat, user: state.as, message: message.id };
   const remove = () => act({ act: "delete", ...about });
   const items = [
-    may.write.ok && { label: "Reply", run: () => beginReply(message) },
+    may.write.ok && kind !== "channel" && { label: "Reply", run: () => beginReply(message) },
     { label: "Forward…", run: () => forward(message) },
     message.can_edit && { label: "Edit", run: () => beginEdit(message) },
     message.can_delete && { label: "Delete", run: remove, danger: true },

@@ -1,7 +1,7 @@
 // Who one is: the picker, and making new people.
 
 import { ask, toast } from "./dialogs.js";
-import { by, fill, h } from "./dom.js";
+import { by, fill, h, plainName } from "./dom.js";
 import { act, address, go, state } from "./state.js";
 
 export function start() {
@@ -24,9 +24,8 @@ export function draw() {
 
 /** Names need not differ; numbers do. */
 function label(person, all) {
-  const shown = person.name || "(no name)";
   const same = all.filter((other) => other.name === person.name).length > 1;
-  return `${shown}${person.is_bot ? " (a bot)" : ""}${same ? ` (${person.id})` : ""}`;
+  return `${plainName(person.name)}${person.is_bot ? " (a bot)" : ""}${same ? ` (${person.id})` : ""}`;
 }
 
 export function newPerson() {

@@ -24,6 +24,7 @@ use crate::faults::Fault;
 use crate::floods::FloodLimits;
 use crate::hub::Hub;
 use crate::ids::{ChatId, UserId};
+use crate::methods::Name;
 use crate::playground;
 use crate::reply::json_response;
 use crate::world::World;
@@ -55,7 +56,8 @@ pub(crate) fn router() -> Router<Arc<Hub>> {
         .route("/faults", get(faults).post(add_fault).delete(end_faults))
         .route("/delivery-faults", get(delivery_faults::get).post(delivery_faults::set))
         .route("/faults/{fault}", delete(end_fault))
-        .route("/floods", post(set_floods))
+        .route("/floods", get(floods).post(set_floods))
+        .route("/methods", get(known_methods))
         .route("/clock", get(clock).post(advance))
 }
 
@@ -171,6 +173,15 @@ async fn end_fault(State(hub): Control, Path(fault): Path<u64>) -> Response {
     hub.faults(|plan, _| plan.remove(fault));
     hub.wake();
     shown(&true)
+}
+
+async fn floods(State(hub): Control) -> Response {
+    shown(&hub.floods(|floods| floods.limits().clone()))
+}
+
+/// What of the Bot API there is here.
+async fn known_methods() -> Response {
+    shown(&Name::all())
 }
 
 /// The body is `"off"`, `"telegram"`, or the limits themselves.

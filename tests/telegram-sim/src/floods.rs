@@ -1,6 +1,6 @@
 //! How much the bot may ask of Telegram before it has to wait: the settings.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::ChatId;
 
@@ -13,7 +13,7 @@ pub(crate) mod windows;
 /// Telegram states three numbers, all about sending: 20 messages a minute into a group, about one a second into a
 /// chat, about 30 a second in all. What else its core counts, and how, is not public: those are settings here,
 /// off unless there is a report to go by.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default = "FloodLimits::off")]
 pub struct FloodLimits {
     /// Messages into one group or channel in any 60 s.
@@ -45,7 +45,7 @@ pub struct FloodLimits {
 }
 
 /// So many in any second, and the wait that is asked for above that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Ceiling {
     pub per_second: usize,
     /// In seconds.
@@ -57,7 +57,7 @@ pub struct Ceiling {
 
 /// A wait that the bot was told of becomes longer when it calls on. That it does is reported (134, 561, even 10,072 s);
 /// by how much is not known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Hammering {
     /// Refused calls in one wait that change nothing: those that were under way when it began.
     pub grace: usize,

@@ -75,8 +75,8 @@ impl Handling {
     }
 
     async fn call(&self, core: &Core<'_>) -> MethodResult {
-        let Some(name) = Name::from_lower(&self.name) else {
-            return Err(ApiError::new(404, "Not Found: method not found"));
+        let Some(name) = Name::called(&self.name) else {
+            return Err(methods::unknown(&self.name));
         };
         self.hub.schema.checked(name, methods::call(core, name, &self.args).await)
     }
@@ -214,7 +214,7 @@ impl Handling {
             at_ms: self.at_ms,
             took_ms: self.hub.clock.now_ms() - self.at_ms,
             taken_ms: None,
-            method: Name::from_lower(&self.name).map_or(self.name.clone(), |name| name.as_str().to_owned()),
+            method: Name::called(&self.name).map_or(self.name.clone(), |name| name.as_str().to_owned()),
             args: self.args.to_map(),
             status: 0,
             result: None,

@@ -1,12 +1,13 @@
 //! The program: a simulated Telegram on a port, until it is stopped.
 
+use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Context;
 use clap::Parser;
 use telegram_sim::config::{SimConfig, TEST_TOKEN};
 use telegram_sim::floods::FloodLimits;
-use telegram_sim::simulator::Simulator;
+use telegram_sim::simulator::{Simulator, StartError};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -44,7 +45,11 @@ struct Options {
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     let simulator = Simulator::start(SimConfig {
         listen: SocketAddr::new(options.host, options.port),
         token: options.token,
@@ -55,7 +60,8 @@ async fn main() -> anyhow::Result<()> {
         check_schema: !options.no_schema_check,
         ..SimConfig::default()
     })
-    .await?;
+    .await
+    .map_err(explained)?;
     announce(&simulator);
     asked_to_stop().await.context("waiting for a signal")?;
     let violations = simulator.take_violations();
@@ -65,6 +71,14 @@ async fn main() -> anyhow::Result<()> {
     }
     anyhow::ensure!(violations.is_empty(), "the simulator sent what Telegram would not: {} mistakes", violations.len());
     Ok(())
+}
+
+/// With a way out, where there is an easy one.
+fn explained(error: StartError) -> anyhow::Error {
+    let is_taken =
+        matches!(&error, StartError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse);
+    let error = anyhow::Error::new(error);
+    if is_taken { error.context("the port is taken: choose another with --port (0 takes a free one)") } else { error }
 }
 
 /// Ctrl-C, or what a supervisor sends.

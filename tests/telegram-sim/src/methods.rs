@@ -69,13 +69,24 @@ methods! {
 }
 
 impl Name {
-    pub(crate) fn from_lower(lower: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, name)| name.eq_ignore_ascii_case(lower)).map(|(method, _)| *method)
+    pub(crate) fn called(given: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, name)| name.eq_ignore_ascii_case(given)).map(|(method, _)| *method)
+    }
+
+    pub(crate) fn all() -> Vec<&'static str> {
+        Self::ALL.iter().map(|(_, name)| *name).collect()
     }
 
     pub(crate) fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(method, _)| *method == self).map_or("", |(_, name)| name)
     }
+}
+
+/// Telegram's answer to a method that it does not have. It has many that are not here, and whoever writes the bot should
+/// know which it was.
+pub(crate) fn unknown(method: &str) -> ApiError {
+    tracing::warn!(method, "this simulator does not have that method; those it has are at /control/methods");
+    ApiError::new(404, "Not Found: method not found")
 }
 
 /// The chat that a call names, and whom it is about: the member, the presser, or the one written to in private.

@@ -41,7 +41,7 @@ impl Tokens {
     }
 }
 
-/// The lower-cased method of a path, once its token is the bot's. It may be empty.
+/// The method of a path as it was given, once its token is the bot's. Capitals do not matter in it; it may be empty.
 pub(crate) fn route(path: &str, token: &str, tokens: &mut Tokens, now_ms: i64) -> Result<String, ApiError> {
     let not_found = || ApiError::new(404, "Not Found");
     let path = percent_decode_str(path).decode_utf8_lossy();
@@ -53,7 +53,7 @@ pub(crate) fn route(path: &str, token: &str, tokens: &mut Tokens, now_ms: i64) -
         return Err(ApiError::new(401, "Unauthorized"));
     }
     let method = method.strip_prefix("test/").unwrap_or(method);
-    Ok(method.trim_end_matches('/').to_lowercase())
+    Ok(method.trim_end_matches('/').to_owned())
 }
 
 /// Whether it could be a token at all.
@@ -82,9 +82,9 @@ mod tests {
     #[test]
     fn paths_and_tokens_are_checked_as_telegram_does() {
         let cases = [
-            (format!("/bot{TOKEN}/GetMe"), Ok("getme")),
-            (format!("/bot{}/getMe", TOKEN.replace(':', "%3A")), Ok("getme")),
-            (format!("/bot{TOKEN}/test/getMe"), Ok("getme")),
+            (format!("/bot{TOKEN}/GetMe"), Ok("GetMe")),
+            (format!("/bot{}/getMe", TOKEN.replace(':', "%3A")), Ok("getMe")),
+            (format!("/bot{TOKEN}/test/getMe"), Ok("getMe")),
             (format!("/bot{TOKEN}/"), Ok("")),
             (format!("/bot{TOKEN}"), Err((404, "Not Found"))),
             ("/elsewhere".to_owned(), Err((404, "Not Found"))),

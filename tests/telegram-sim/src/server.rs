@@ -87,6 +87,6 @@ async fn answer(hub: Arc<Hub>, scissors: &Scissors, request: Request) -> Result<
         Ok(method) => method,
         Err(error) => return Ok(response(&Err(error))),
     };
-    let name = if method.is_empty() { args.text("method").to_lowercase() } else { method };
+    let name = if method.is_empty() { args.text("method").to_owned() } else { method };
     Ok(handling::handle(hub, scissors.clone(), name, args).await)
 }

@@ -29,6 +29,8 @@ use crate::{delivery, server};
 pub enum StartError {
     #[error("the token has to be a number, a colon and a secret of at least 24 letters, digits, `_` or `-`")]
     Token,
+    #[error("the bot's name has to be 5 to 32 letters, digits or `_`, a letter first and `bot` last, without the @")]
+    Username,
     #[error("cannot listen on {address}")]
     Listen {
         address: SocketAddr,
@@ -59,9 +61,12 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// The token has a wrong shape, or the address cannot be bound.
+    /// The token or the bot's name has a wrong shape, or the address cannot be bound.
     pub async fn start(config: SimConfig) -> Result<Self, StartError> {
         let bot = bot_of(&config.token).ok_or(StartError::Token)?;
+        if !names_a_bot(&config.bot_username) {
+            return Err(StartError::Username);
+        }
         let listener = TcpListener::bind(config.listen)
             .await
             .map_err(|source| StartError::Listen { address: config.listen, source })?;
@@ -278,6 +283,14 @@ impl fmt::Debug for Simulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Simulator").field("address", &self.address).field("bot", &self.bot).finish_non_exhaustive()
     }
+}
+
+/// Whether Telegram lets a bot be called so.
+fn names_a_bot(username: &str) -> bool {
+    (5..=32).contains(&username.len())
+        && username.starts_with(|first: char| first.is_ascii_alphabetic())
+        && username.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+        && username.to_ascii_lowercase().ends_with("bot")
 }
 
 /// The bot's id, if the token has the right shape.

@@ -14,6 +14,7 @@ use crate::state::user::User;
 
 pub mod buttons;
 pub mod coming;
+mod faces;
 pub mod moderating;
 pub mod posting;
 pub mod seeding;

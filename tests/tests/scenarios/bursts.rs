@@ -15,7 +15,7 @@ const SLOW: (&str, &str) = ("LIMIT_SEND_PER_GROUP_PER_MIN", "20");
 
 /// The warnings that stand in the group.
 fn warnings(place: &Place) -> Vec<Seen> {
-    place.messages().into_iter().filter(|seen| seen.is_from_bot && !seen.buttons.is_empty()).collect()
+    place.messages().into_iter().filter(|seen| seen.is_from_bot && seen.button("I have joined").is_some()).collect()
 }
 
 async fn raid(corner: &Place, count: usize) -> anyhow::Result<Vec<Person>> {
@@ -152,7 +152,7 @@ async fn after_an_outage_old_messages_are_deleted_their_authors_muted_and_warned
     stage.story.until("one warning for all", one).await?;
     stage.settled(&place.corner).await?;
     anyhow::ensure!(warnings(&place.corner).len() == 1, "{}", place.corner.calls());
-    let sent = place.corner.calls().of("sendMessage").only(|call| call.args.contains_key("reply_markup"));
+    let sent = place.corner.calls().of("sendMessage").only(|call| call.args.contains_key("entities"));
     sent.exactly(1)?;
     Ok(())
 }

@@ -95,12 +95,16 @@ pub(super) enum Act {
         chat: ChatId,
         user: UserId,
         text: String,
+        topic: Option<MessageId>,
+        reply_to: Option<MessageId>,
     },
     SayAsChannel {
         chat: ChatId,
         channel: ChatId,
         user: UserId,
         text: String,
+        topic: Option<MessageId>,
+        reply_to: Option<MessageId>,
     },
     Album {
         chat: ChatId,
@@ -108,6 +112,8 @@ pub(super) enum Act {
         photos: usize,
         #[serde(default)]
         caption: String,
+        topic: Option<MessageId>,
+        reply_to: Option<MessageId>,
     },
     Forward {
         chat: ChatId,
@@ -134,6 +140,7 @@ pub(super) enum Act {
     Direct {
         user: UserId,
         text: String,
+        reply_to: Option<MessageId>,
     },
     BlockBot {
         user: UserId,
@@ -250,18 +257,20 @@ impl Act {
             Self::Say { chat, user, text, topic, reply_to } => {
                 json!(world.say_there(chat, user, &text, Saying { topic, reply_to })?)
             }
-            Self::SayAnonymously { chat, user, text } => {
-                json!(world.say_anonymously(chat, user, &text)?)
+            Self::SayAnonymously { chat, user, text, topic, reply_to } => {
+                json!(world.say_anonymously_there(chat, user, &text, Saying { topic, reply_to })?)
             }
-            Self::SayAsChannel { chat, channel, user, text } => {
-                json!(world.say_as_channel(chat, channel, user, &text)?)
+            Self::SayAsChannel { chat, channel, user, text, topic, reply_to } => {
+                json!(world.say_as_channel_there(chat, channel, user, &text, Saying { topic, reply_to })?)
             }
-            Self::Album { chat, user, photos, caption } => json!(world.album(chat, user, photos, &caption)?),
+            Self::Album { chat, user, photos, caption, topic, reply_to } => {
+                json!(world.album_there(chat, user, photos, &caption, Saying { topic, reply_to })?)
+            }
             Self::Forward { chat, user, from, message } => json!(world.forward(chat, user, from, message)?),
             Self::ForwardToBot { user, from, message } => json!(world.forward_to_bot(user, from, message)?),
             Self::Edit { chat, user, message, text } => json!(world.edit(chat, user, message, &text)?),
             Self::Delete { chat, user, message } => json!(world.delete(chat, user, message)?),
-            Self::Direct { user, text } => json!(world.direct(user, &text)?),
+            Self::Direct { user, text, reply_to } => json!(world.direct_reply(user, &text, reply_to)?),
             Self::BlockBot { user } => json!(world.block_bot(user)),
             Self::UnblockBot { user } => json!(world.unblock_bot(user)),
             Self::Post { channel, text } => json!(world.post(channel, &text)?),

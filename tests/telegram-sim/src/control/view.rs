@@ -38,6 +38,8 @@ pub(super) struct Asked {
 #[derive(Serialize)]
 struct View {
     now_ms: i64,
+    /// What the bot needs besides the address.
+    token: String,
     bot: Named,
     me: Option<Me>,
     people: Vec<Named>,
@@ -98,6 +100,7 @@ pub(super) async fn view(State(hub): Control, Query(asked): Query<Asked>) -> Res
         let most = asked.messages.unwrap_or(MESSAGES).min(MOST_MESSAGES);
         View {
             now_ms: state.clock.now_ms(),
+            token: hub.config.token.clone(),
             bot: named(state, state.bot),
             me: me
                 .and_then(|id| Some(Me { named: named(state, id), private_chat: private_chat(state.users.get(&id)?) })),

@@ -7,7 +7,6 @@ use crate::floods::waiting::Core;
 use crate::hub::Hub;
 use crate::ledger::Call;
 use crate::methods::{self, Name};
-use crate::reply::ApiError;
 
 /// These are not run from there; nor is anything that begins with `get`, whose result nobody would see.
 const NEVER: [&str; 4] = ["deletewebhook", "setwebhook", "close", "logout"];
@@ -21,10 +20,10 @@ pub(super) fn call(hub: &Arc<Hub>, args: Args) {
     let hub = hub.clone();
     hub.clone().tasks.spawn(async move {
         let at_ms = hub.clock.now_ms();
-        let name = Name::from_lower(&method);
+        let name = Name::called(&method);
         let outcome = match name {
             Some(name) => methods::call(&Core::of(&hub), name, &args).await,
-            None => Err(ApiError::new(404, "Not Found: method not found")),
+            None => Err(methods::unknown(&method)),
         };
         let (status, error, taken_ms) = match outcome {
             Ok(answer) => (200, None, answer.taken_ms),

@@ -82,7 +82,12 @@ fn formatted(state: &State, given: &str, args: &Args) -> Result<(String, Vec<Val
         "html" => {
             html::parse(given).map_err(|error| ApiError::bad_request(format!("can't parse entities: {error}")))?
         }
-        _ => return Err(ApiError::bad_request("unsupported parse_mode")),
+        other => {
+            if other.starts_with("markdown") {
+                tracing::warn!("this simulator does not read Markdown: use HTML or entities");
+            }
+            return Err(ApiError::bad_request("unsupported parse_mode"));
+        }
     };
     let known = listed.iter().filter_map(|entity| state.shown_entity(entity)).collect();
     Ok(with_found(text.trim_end().to_owned(), known))

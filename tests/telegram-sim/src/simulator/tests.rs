@@ -24,6 +24,23 @@ fn spoil(sim: &Simulator) {
     });
 }
 
+#[test]
+fn a_bots_name_is_one_that_telegram_takes() {
+    let long = format!("{}bot", "x".repeat(30));
+    for (name, is_one) in [
+        ("gatekeeper_test_bot", true),
+        ("MyBot", true),
+        ("@my_bot", false),
+        ("1_bot", false),
+        ("abot", false),
+        ("gatekeeper", false),
+        ("my bot", false),
+        (long.as_str(), false),
+    ] {
+        assert_eq!(names_a_bot(name), is_one, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn dropping_a_simulator_that_sent_something_wrong_panics() -> anyhow::Result<()> {
     let sim = Simulator::start(SimConfig::default()).await?;

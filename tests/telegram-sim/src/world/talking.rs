@@ -17,7 +17,7 @@ pub struct Saying {
     pub reply_to: Option<MessageId>,
 }
 
-fn plain(text: &str) -> Content {
+pub(super) fn plain(text: &str) -> Content {
     Content::Text { text: text.to_owned(), entities: entities::find(text) }
 }
 
@@ -59,6 +59,22 @@ impl World {
     ///
     /// They are not in the group, or may not send photos.
     pub fn album(&self, chat: ChatId, user: UserId, photos: usize, caption: &str) -> Act<Vec<MessageId>> {
+        self.album_there(chat, user, photos, caption, Saying::default())
+    }
+
+    /// Sends an album to a topic, or in reply.
+    ///
+    /// # Errors
+    ///
+    /// As for [`World::album`]; or there is no such topic or message.
+    pub fn album_there(
+        &self,
+        chat: ChatId,
+        user: UserId,
+        photos: usize,
+        caption: &str,
+        how: Saying,
+    ) -> Act<Vec<MessageId>> {
         self.act(|state| {
             may_say(state, chat, user, Permissions::SEND_PHOTOS)?;
             let album = state.next_album();
@@ -69,11 +85,11 @@ impl World {
                     caption: caption.to_owned(),
                     entities: entities::find(caption),
                 };
-                let mut message = Message::new(Sender::User(user), state.now(), content);
+                let mut message = placed(state, chat, Message::new(Sender::User(user), state.now(), content), how)?;
                 message.album = Some(album.as_str().into());
-                state.post(chat, message)
+                Ok(state.post(chat, message))
             });
-            Ok(sent.collect())
+            sent.collect()
         })
     }
 
@@ -117,38 +133,6 @@ impl World {
             may_say(state, chat, user, Permissions::SEND_MESSAGES)?;
             let forwarded = forwarded(state, from, message, Sender::User(user))?;
             Ok(state.post(chat, forwarded))
-        })
-    }
-
-    /// An administrator writes behind the group's name.
-    ///
-    /// # Errors
-    ///
-    /// They are not an administrator of the group.
-    pub fn say_anonymously(&self, chat: ChatId, admin: UserId, text: &str) -> Act<MessageId> {
-        self.act(|state| {
-            chat_of(state, chat)?;
-            if !state.status(chat, admin).is_admin() {
-                return Err(Refused::because("only an administrator can be anonymous"));
-            }
-            let message = Message::new(Sender::AnonymousAdmin(admin), state.now(), plain(text));
-            Ok(state.post(chat, message))
-        })
-    }
-
-    /// Somebody writes in a group as their channel.
-    ///
-    /// # Errors
-    ///
-    /// The channel is not theirs, or they may not write in the group.
-    pub fn say_as_channel(&self, chat: ChatId, channel: ChatId, person: UserId, text: &str) -> Act<MessageId> {
-        self.act(|state| {
-            if !state.status(channel, person).is_admin() {
-                return Err(Refused::because("the channel is not theirs"));
-            }
-            may_say(state, chat, person, Permissions::SEND_MESSAGES)?;
-            let message = Message::new(Sender::AsChannel { channel, person }, state.now(), plain(text));
-            Ok(state.post(chat, message))
         })
     }
 
@@ -202,10 +186,20 @@ impl World {
     ///
     /// They have blocked the bot.
     pub fn direct(&self, user: UserId, text: &str) -> Act<MessageId> {
+        self.direct_reply(user, text, None)
+    }
+
+    /// Writes to the bot in private, in reply to one of the messages there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`World::direct`]; or there is no such message.
+    pub fn direct_reply(&self, user: UserId, text: &str, reply_to: Option<MessageId>) -> Act<MessageId> {
         self.act(|state| {
             open_private(state, user)?;
             let chat = state.private_chat(user);
             let message = Message::new(Sender::User(user), state.now(), plain(text));
+            let message = placed(state, chat, message, Saying { reply_to, ..Saying::default() })?;
             Ok(state.post(chat, message))
         })
     }
@@ -282,7 +276,7 @@ pub(crate) fn may_say(state: &State, chat: ChatId, user: UserId, what: Permissio
     Err(Refused::because(reason))
 }
 
-fn placed(state: &State, chat: ChatId, mut message: Message, how: Saying) -> Act<Message> {
+pub(super) fn placed(state: &State, chat: ChatId, mut message: Message, how: Saying) -> Act<Message> {
     let place = chat_of(state, chat)?;
     if let Some(topic) = how.topic {
         if !place.topics.contains_key(&topic) {

@@ -40,6 +40,40 @@ async fn people_act_over_http_and_are_told_why_not() -> TestResult {
 }
 
 #[tokio::test]
+async fn a_topic_and_a_reply_are_kept_under_any_name_and_in_private() -> TestResult {
+    let Place { bot, sim, world, owner, channel, .. } = place().await?;
+    let forum = world.forum("Forum", owner);
+    world.add_bot(forum, AdminRights::MODERATOR);
+    let topic = world.topic(forum, owner, "News")?;
+    let start = world.direct(owner, "/start")?;
+    bot.updates().await?;
+    let acts = format!("{}/control/acts", sim.api_url());
+    let here = json!({ "chat": forum, "user": owner, "topic": topic, "reply_to": topic, "text": "x" });
+    for act in [
+        json!({ "act": "say" }),
+        json!({ "act": "say_anonymously" }),
+        json!({ "act": "say_as_channel", "channel": channel }),
+        json!({ "act": "album", "photos": 2, "text": null }),
+        json!({ "act": "direct", "chat": null, "topic": null, "reply_to": start }),
+    ] {
+        let mut whole = here.clone();
+        if let (Some(whole), Some(act)) = (whole.as_object_mut(), act.as_object()) {
+            whole.extend(act.clone());
+            whole.retain(|_, value| !value.is_null());
+        }
+        let (status, done) = post(&bot, &acts, whole).await?;
+        assert_eq!(status, 200, "{act}: {done}");
+        let update = bot.updates().await?[0]["message"].clone();
+        if act["act"] == "direct" {
+            assert_eq!(update["reply_to_message"]["message_id"], start.0);
+        } else {
+            assert_eq!(update["message_thread_id"], topic.0, "{act}: {update}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn faults_floods_and_time_can_be_set_over_http() -> TestResult {
     let Place { bot, sim, .. } = place().await?;
     let base = format!("{}/control", sim.api_url());
@@ -47,9 +81,23 @@ async fn faults_floods_and_time_can_be_set_over_http() -> TestResult {
     assert_eq!(post(&bot, &format!("{base}/faults"), fault).await?.0, 200);
     assert_eq!(bot.call("getMe", json!({})).await?.status, 502);
     assert_eq!(post(&bot, &format!("{base}/floods"), json!({ "overall_per_second": 1 })).await?.0, 200);
+    assert_eq!(get(&bot, &format!("{base}/floods")).await?["overall_per_second"], 1);
     let before = sim.clock().now();
     post(&bot, &format!("{base}/clock"), json!({ "advance_ms": 60_000 })).await?;
     assert!(sim.clock().now() >= before + 60);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_missing_is_told_from_what_is_there() -> TestResult {
+    let Place { bot, sim, .. } = place().await?;
+    let listed = get(&bot, &format!("{}/control/methods", sim.api_url())).await?;
+    assert!(
+        listed.as_array().is_some_and(|all| all.contains(&json!("sendMessage")) && !all.contains(&json!("sendPhoto")))
+    );
+    assert_eq!(bot.error("sendPhoto", json!({})).await?, "Not Found: method not found");
+    let calls = get(&bot, &format!("{}/control/calls?method=sendphoto", sim.api_url())).await?;
+    assert_eq!(calls[0]["method"], "sendPhoto", "it is recorded as it was spelt");
     Ok(())
 }
 

@@ -178,6 +178,9 @@ async fn the_view_offers_admins_what_they_can_do() -> TestResult {
         Ok(acts.collect::<Vec<_>>().join(" "))
     };
     assert_eq!(acts(*owner, ben).await?, "mute ban promote");
+    assert_eq!(place.seen(*group, *owner).await?["may"]["anonymously"], true);
+    let basic = world.basic_group("Old Club", *owner);
+    assert_eq!(place.seen(basic, *owner).await?["may"]["anonymously"], false, "its admins show who they are");
     assert_eq!(acts(*ann, ben).await?, "");
     world.promote(*group, *owner, *ann, AdminRights::RESTRICT_MEMBERS)?;
     assert_eq!(acts(*ann, ben).await?, "mute ban");

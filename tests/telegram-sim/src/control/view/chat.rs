@@ -58,7 +58,7 @@ pub(super) fn view(state: &State, id: ChatId, me: Option<UserId>, most: usize) -
     let may = may::in_chat(state, chat, me);
     let (messages, earlier) = if visible { messages::last(state, id, chat, me, most) } else { (Vec::new(), 0) };
     let (members_seen, more_members) = if may.members { members::rows(state, chat, me) } else { (Vec::new(), 0) };
-    let writes_in_group = may.write.ok && chat.is_group();
+    let writes_in_group = may.write.ok && chat.kind == ChatKind::Supergroup;
     Some(ChatView {
         entry: entry(state, id, chat, me),
         hidden: if visible { "" } else { "Only members can see what is written here" },

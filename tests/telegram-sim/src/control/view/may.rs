@@ -85,7 +85,8 @@ pub(super) fn in_chat(state: &State, chat: &Chat, me: Option<UserId>) -> May {
     let write = writing(state, chat, me);
     May {
         album: is_group && write.ok && chat.allowed(me, now).has(Permissions::SEND_PHOTOS),
-        anonymously: is_group && write.ok && status.is_admin(),
+        // A basic group's admins show who they are.
+        anonymously: chat.kind == ChatKind::Supergroup && write.ok && status.is_admin(),
         way_in,
         leave: status.is_present(),
         block: false,
