@@ -28,7 +28,7 @@ use telegram_sim::{
 use crate::{
     process::Process,
     split::Split,
-    standalone::{Standalone, is_warning},
+    standalone::Standalone,
     wait::{PATIENCE, wait_for},
 };
 
@@ -192,7 +192,7 @@ impl Stage {
         let asked = who.says(place, command)?;
         let reply = || {
             let said = self.story.world().bot_messages(place.id);
-            said.into_iter().find(|seen| seen.id > asked.id && !is_warning(seen))
+            said.into_iter().find(|seen| seen.id > asked.id && seen.buttons.is_empty())
         };
         Ok(self.story.until(&format!("a reply to {command:?}"), reply).await?)
     }

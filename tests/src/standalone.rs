@@ -163,7 +163,7 @@ impl Standalone {
     /// It said nothing.
     pub async fn reply_to(&self, group: ChatId, asked: MessageId, what: &str) -> anyhow::Result<Seen> {
         let reply =
-            |world: &World| world.bot_messages(group).into_iter().find(|seen| seen.id > asked && !is_warning(seen));
+            |world: &World| world.bot_messages(group).into_iter().find(|seen| seen.id > asked && is_reply(seen));
         self.until(&format!("a reply to {what:?}"), reply).await
     }
 
@@ -251,8 +251,9 @@ pub fn warning(world: &World, group: ChatId, who: UserId) -> Option<Seen> {
     world.bot_messages(group).into_iter().find(|seen| !seen.buttons.is_empty() && mentions(seen))
 }
 
-/// Whether it is a warning, and no reply: it has the button "I have joined", whatever stands on it.
-pub(crate) fn is_warning(seen: &Seen) -> bool {
-    let joined = |data: &String| data.starts_with("v1:");
-    seen.buttons.iter().flatten().any(|button| button.data.as_ref().is_some_and(joined))
+/// Whether it answers a command: warnings, greetings and news have buttons, and of the replies only those about a channel or missing rights.
+fn is_reply(seen: &Seen) -> bool {
+    let about_a_channel = |data: &String| data.starts_with("p1:");
+    let mut data = seen.buttons.iter().flatten().filter_map(|button| button.data.as_ref());
+    seen.buttons.is_empty() || data.any(about_a_channel) || seen.text.starts_with("I need more rights")
 }
