@@ -45,8 +45,8 @@ pub struct FloodLimits {
 }
 
 /// So many in any second, and the wait that is asked for above that.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default = "FloodLimits::off", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ceiling {
     pub per_second: usize,
     /// In seconds; at least 1 is asked for.
@@ -58,8 +58,8 @@ pub struct Ceiling {
 
 /// A wait that the bot was told of becomes longer when it calls on. That it does is reported (134, 561, even 10,072 s);
 /// by how much is not known.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default = "FloodLimits::off", deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Hammering {
     /// Refused calls in one wait that change nothing: those that were under way when it began.
     pub grace: usize,
