@@ -83,7 +83,7 @@ async fn the_channel_that_a_group_belongs_to_is_one_press_away(
 ) -> anyhow::Result<()> {
     let stage = Stage::open(form).await?;
     let place = stage.unprotected_group();
-    place.news.is_discussed_in(&place.corner);
+    place.news.is_discussed_in(&place.corner)?;
     let olga = place.corner.owner();
     olga.says(&place.corner, "/setup")?;
     let list = place.corner.bot_says("Setting up").await?;
