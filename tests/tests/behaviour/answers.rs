@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use system_tests::standalone::{Standalone, warning};
+use system_tests::{
+    standalone::{Standalone, warning},
+    wait::{PATIENCE, wait_for},
+};
 use telegram_sim::{
     faults::{Fault, Harm},
     rights::AdminRights,
@@ -58,6 +61,11 @@ async fn a_bot_thrown_out_of_the_channel_mutes_nobody_and_goes_on_when_it_is_bac
     assert!(bot.world.message(place.group, message).is_some() && bot.world.can_speak(place.group, ann));
 
     bot.world.add_bot(place.channel, AdminRights::INVITE_USERS);
+    wait_for("the channel to be asked about again", PATIENCE, async || match bot.settled(&place).await {
+        Ok(status) if status.text.contains("all is well") => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await?;
     let message = bot.world.say(place.group, ann, "hello again")?;
     bot.deleted(place.group, message).await?;
     bot.muted(place.group, ann).await

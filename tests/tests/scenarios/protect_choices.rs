@@ -101,6 +101,7 @@ async fn a_choice_is_checked_anew_when_it_is_pressed(#[values(StandAlone, Split)
     let heard = stage.hears(&olga, &choice, "Replace").await?;
     assert!(heard.contains("an admin who may ban users"), "{heard}");
     world.promote(place.corner.id, olga.id, bot, AdminRights::MODERATOR)?;
+    place.corner.bot_says("Thank you, I have the rights").await?;
 
     olga.says(&place.corner, "/protect @daily_art")?;
     let again = stage.story.until("the choices again", || {
