@@ -1,6 +1,7 @@
 //! What people see of gmbot, on both of its forms: the stand-alone program, and gateway and worker over NATS, Postgres and Redis.
 
 mod allow;
+mod answers;
 mod bot_itself;
 mod breaker;
 mod bursts;
@@ -11,6 +12,7 @@ mod main_job;
 mod migration;
 mod operators;
 mod other_admins;
+mod presses;
 mod private;
 mod protect_choices;
 mod settings;
