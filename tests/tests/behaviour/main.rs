@@ -1,11 +1,8 @@
 //! What people see of gmbot: the stand-alone program as a process against a simulated Telegram. Needs no servers.
 
-mod admins_word;
 mod demo;
 mod hostile_names;
 mod killed;
 mod log;
 mod loose_server;
-mod muting;
 mod protect;
-mod senders;

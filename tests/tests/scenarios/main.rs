@@ -15,6 +15,7 @@ mod other_admins;
 mod presses;
 mod private;
 mod protect_choices;
+mod senders;
 mod settings;
 mod setup;
 mod unprotect;
