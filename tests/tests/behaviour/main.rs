@@ -1,4 +1,5 @@
-//! What people see of gmbot: the stand-alone program as a process against a simulated Telegram. Needs no servers.
+//! What is the stand-alone program's own: its demo, its log, its death in the middle of work, and a Bot API server that answers loosely. Needs no
+//! servers. What people see of either form is in `scenarios`.
 
 mod demo;
 mod killed;

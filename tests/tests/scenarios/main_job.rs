@@ -1,11 +1,14 @@
 //! Who does not subscribe cannot write, and who does can at once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rstest::rstest;
-use system_tests::stage::{
-    Form::{self, Split, StandAlone},
-    Stage,
+use system_tests::{
+    stage::{
+        Form::{self, Split, StandAlone},
+        Stage,
+    },
+    wait::PATIENCE,
 };
 use telegram_sim::{faults::Fault, rights::Permissions};
 
@@ -125,5 +128,55 @@ async fn nobody_is_muted_who_subscribes_between_the_message_and_the_mute(
     let warned = place.corner.messages().into_iter().find(|seen| seen.button("I have joined").is_some());
     assert!(warned.is_none(), "{warned:?}");
     assert!(ann.can_write_in(&place.corner));
+    Ok(())
+}
+
+/// The end of a mute is told to nobody; it is set here as if the day were over.
+#[rstest]
+#[tokio::test]
+async fn a_mute_that_is_over_is_not_renewed_and_the_next_message_is_a_new_offence(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let mut stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let (ann, warning) = stage.offender("Ann", &place.corner).await?;
+    stage.make_due("unwarn:%").await?;
+    warning.gone().await?;
+    stage.stop().await?;
+    stage.change("UPDATE mutes SET until_s = 1 WHERE name = $1", "Ann").await?;
+    stage.change("UPDATE tasks SET due_ms = 0 WHERE key LIKE $1", "judge:%").await?;
+    stage.story.world().seed_members(place.corner.id, &[ann.id]);
+    stage.start_again().await?;
+    stage.until_count("SELECT COUNT(*) FROM mutes WHERE closed_ms IS NULL", 0).await?;
+    stage.settled(&place.corner).await?;
+    assert!(ann.can_write_in(&place.corner));
+    place.corner.calls().of("restrictChatMember").about(&ann).exactly(1)?;
+
+    ann.says(&place.corner, "hello again")?.gone().await?;
+    ann.muted_in(&place.corner).await?;
+    place.corner.bot_mentions(&ann).await?;
+    place.corner.calls().of("restrictChatMember").about(&ann).exactly(2)?;
+    Ok(())
+}
+
+/// With what Telegram takes, which answers at once here. The median of some presses: one may meet a machine that is busy with others.
+#[rstest]
+#[tokio::test]
+async fn from_press_to_release_it_is_less_than_a_second(#[values(StandAlone, Split)] form: Form) -> anyhow::Result<()> {
+    const PRESSES: usize = 7;
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let mut times = Vec::new();
+    for n in 0..PRESSES {
+        let (who, warning) = stage.offender(&format!("Ann {n}"), &place.corner).await?;
+        stage.story.world().seed_members(place.news.id, &[who.id]);
+        let pressed = Instant::now();
+        let press = stage.story.world().press(who.id, place.corner.id, warning.id, "I have joined")?;
+        who.free_in(&place.corner).await?;
+        times.push(pressed.elapsed());
+        press.answer(PATIENCE).await?;
+    }
+    times.sort();
+    assert!(times[PRESSES / 2] < Duration::from_secs(1), "{times:?}");
     Ok(())
 }
