@@ -131,3 +131,28 @@ async fn a_remembered_no_mutes_nobody_who_has_subscribed_since(
     assert!(ann.can_write_in(&there), "she was muted\n{}", there.calls());
     Ok(())
 }
+
+#[rstest]
+#[tokio::test]
+async fn whoever_is_in_the_channel_may_write_its_owner_and_admins_too(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let corner = stage.unprotected_group().corner;
+    let (pia, adi, mia) = (corner.person("Pia"), corner.person("Adi"), corner.person("Mia"));
+    let art = stage.story.channel("Art").public("daily_art").owned_by(&pia).with_bot(AdminRights::INVITE_USERS).open();
+    for who in [&adi, &mia] {
+        who.joins(&art)?;
+    }
+    pia.promotes(&adi, &art, AdminRights::POST_MESSAGES)?;
+    stage.protect(&corner, &art).await?;
+    for (who, status) in [(&pia, "creator"), (&adi, "administrator"), (&mia, "member")] {
+        assert_eq!(who.status_in(&art).status, status);
+        let hello = who.says(&corner, "hello")?;
+        stage.settled(&corner).await?;
+        hello.stands()?;
+        assert!(who.can_write_in(&corner), "{who}");
+    }
+    stage.offender("Ann", &corner).await?;
+    Ok(())
+}

@@ -11,7 +11,8 @@ use syn::{FnArg, Item, ItemFn, Meta};
 use super::tree;
 
 const TABLE: &str = "tests/promises.txt";
-const SECTIONS: u32 = 7;
+/// The last is not about what gmbot does, but about what others of its kind do wrong.
+const SECTIONS: u32 = 8;
 
 #[derive(Debug, Default)]
 struct Row {
