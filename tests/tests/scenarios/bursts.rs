@@ -164,7 +164,7 @@ async fn a_press_does_not_wait_behind_a_release_of_many(#[values(StandAlone, Spl
     let stage = Stage::open(form).await?;
     let place = stage.protected_group().await?;
     let raiders = raid(&place.corner, MUTED).await?;
-    let mine = warnings(&place.corner).pop().context("a warning")?;
+    let mine = stage.story.until("a warning", || warnings(&place.corner).pop()).await?;
     // Each look at somebody takes a moment, so that the release of all takes many.
     let slow = telegram_sim::faults::Fault::latency(Duration::from_millis(250));
     stage.sim().fault(slow.on("getChatMember").in_chat(place.corner.id));

@@ -118,8 +118,9 @@ async fn nobody_is_muted_who_subscribes_between_the_message_and_the_mute(
     let slow = Fault::latency(Duration::from_millis(1500));
     stage.sim().fault(slow.on("deleteMessage").in_chat(place.corner.id));
     let hello = ann.says(&place.corner, "hello")?;
-    let asked = || (!place.news.calls().of("getChatMember").about(&ann).is_empty()).then_some(());
-    stage.story.until("the bot to be about to delete", asked).await?;
+    // The last that it asks before it deletes.
+    let looked = || (!place.corner.calls().of("getChatMember").about(&ann).is_empty()).then_some(());
+    stage.story.until("the bot to be about to delete", looked).await?;
     ann.joins(&place.news)?;
 
     hello.gone().await?;
@@ -140,6 +141,7 @@ async fn a_mute_that_is_over_is_not_renewed_and_the_next_message_is_a_new_offenc
     let mut stage = Stage::open(form).await?;
     let place = stage.protected_group().await?;
     let (ann, warning) = stage.offender("Ann", &place.corner).await?;
+    stage.until_count("SELECT COUNT(*) FROM tasks WHERE key LIKE 'unwarn:%'", 1).await?;
     stage.make_due("unwarn:%").await?;
     warning.gone().await?;
     stage.stop().await?;

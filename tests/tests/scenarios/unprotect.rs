@@ -69,11 +69,13 @@ async fn whom_an_admin_has_muted_stays_muted(#[values(StandAlone, Split)] form: 
     let olga = place.corner.owner();
     let (ann, warning) = stage.offender("Ann", &place.corner).await?;
     // One of them is an admin's business by now, and so is one whom the bot never touched.
-    let (dua, _) = stage.offender("Dua", &place.corner).await?;
+    let (dua, to_dua) = stage.offender("Dua", &place.corner).await?;
     let eva = place.corner.person("Eva");
     for who in [&dua, &eva] {
         olga.mutes(who, &place.corner)?;
     }
+    // By this the bot has taken note of it.
+    to_dua.gone().await?;
     stage.ask(&olga, &place.corner, "/unprotect").await?;
     ann.free_in(&place.corner).await?;
     warning.gone().await?;
