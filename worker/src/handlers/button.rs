@@ -76,7 +76,7 @@ impl Bench<'_> {
             });
         let Some(rules) = rules else { return Ok(alert::ADMINS_DECIDE.to_owned()) };
         let facts = self.membership.facts(user, rules.channel_ids(), Freshness::Anew, Priority::P0).await;
-        match policy::judge(rules.settings.require, &facts) {
+        match policy::judge_entry(rules.settings.require, &facts) {
             Standing::Missing(missing) if !rules.allowed.contains(&user.0) => Ok(alert::missing(&rules, &missing)),
             Standing::Met | Standing::Missing(_) => {
                 self.enforcer.later(group, &Task::Admit { user }, Duration::ZERO).await?;
