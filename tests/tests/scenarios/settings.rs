@@ -255,3 +255,20 @@ async fn without_protection_there_is_nothing_to_set_and_old_buttons_say_so(
     assert!(reply.text.starts_with("This group is not protected. To start, send /protect"), "{reply:?}");
     Ok(())
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_press_in_a_group_that_only_observes_sets_free(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let mut stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let (ann, warning) = stage.offender("Ann", &place.corner).await?;
+    stage.stop().await?;
+    stage.set_params(&place.corner, r#"{"mode": "observe"}"#).await?;
+    stage.start_again().await?;
+    let heard = stage.hears(&ann, &warning, "I have joined").await?;
+    assert!(ann.can_write_in(&place.corner), "{heard}");
+    assert!(!heard.contains("not subscribed"), "{heard}");
+    Ok(())
+}
