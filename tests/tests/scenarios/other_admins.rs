@@ -132,3 +132,20 @@ async fn a_ban_that_the_bots_own_call_has_lifted_is_set_again(
     assert_eq!(ann.status_in(&place.corner).status, "kicked");
     Ok(())
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_mute_whose_time_is_over_is_not_asked_about_for_ever(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let (ann, _) = stage.offender("Ann", &place.corner).await?;
+    // An account that was deleted since: Telegram says nothing of it any more.
+    stage.sim().fault(Fault::participant_id_invalid().about(ann.id));
+    stage.change("UPDATE mutes SET until_s = 1000 WHERE state = $1", "active").await?;
+    stage.make_due("judge:%").await?;
+    stage.until_count("SELECT COUNT(*) FROM mutes WHERE closed_ms IS NULL", 0).await?;
+    stage.until_count("SELECT COUNT(*) FROM tasks WHERE key LIKE 'judge:%'", 0).await?;
+    Ok(())
+}
