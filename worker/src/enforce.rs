@@ -128,11 +128,16 @@ impl Enforcer {
         // All at once, as far as the budget goes: in a raid the last one must not write on while the first ones are being muted.
         let mutes = pending.map(async |mute| {
             if looked_at.elapsed() < LOOK_HOLDS || self.may_still_be_muted(fence, mute).await? {
-                self.mute(fence, rules, mute).await?;
+                self.try_mute(fence, rules, mute).await
+            } else {
+                Ok(true)
             }
-            Ok::<(), HandlerError>(())
         });
-        futures::future::join_all(mutes).await.into_iter().collect::<Result<(), _>>()?;
+        let mutes = futures::future::join_all(mutes).await;
+        if mutes.iter().any(|muted| matches!(muted, Ok(false))) {
+            self.doubt(fence, group).await?;
+        }
+        mutes.into_iter().collect::<Result<Vec<bool>, HandlerError>>()?;
         let own = offenders.iter().filter(|offender| !offender.stale && offender.sentence != Sentence::Delete);
         self.warn_each(fence, group, rules, &own.map(|offender| offender.user).collect::<Vec<_>>()).await
     }

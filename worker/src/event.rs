@@ -178,6 +178,7 @@ pub(crate) struct OwnChanged {
     pub chat: Chat,
     pub was_in: bool,
     pub is_in: bool,
+    pub date_s: i64,
 }
 
 /// A basic group became a supergroup, which has another id. Told in both, in no order (telegram.md 4.2).

@@ -4,7 +4,10 @@ mod settings;
 
 use std::{
     collections::{BTreeSet, HashSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -93,6 +96,8 @@ pub(crate) struct Groups {
     store: Store,
     telegram: Telegram,
     rules: Memory<ChatId, Known>,
+    /// Rises whenever rules have changed: what was read before that is not remembered.
+    changes: Arc<AtomicU64>,
     admins: Memory<ChatId, Arc<HashSet<UserId>>>,
     /// Groups in which somebody who is no admin was answered lately.
     answered: Memory<ChatId, ()>,
@@ -115,6 +120,7 @@ impl Groups {
             store,
             telegram,
             rules: Memory::builder().max_capacity(CAPACITY).time_to_live(STALE).build(),
+            changes: Arc::new(AtomicU64::new(0)),
             admins: Memory::builder().max_capacity(CAPACITY).time_to_live(ADMINS).build(),
             answered: Memory::builder().max_capacity(CAPACITY).time_to_live(ANSWERED).build(),
             served: Arc::new(served),
@@ -134,10 +140,15 @@ impl Groups {
             return Ok(known.rules.clone());
         }
         let read_at = tokio::time::Instant::now();
+        let changes = self.changes.load(Ordering::SeqCst);
         match (self.row(group).await, known) {
             (Ok(row), _) => {
                 let rules = row.and_then(Rules::of).map(Arc::new);
                 self.rules.insert(group, Known { rules: rules.clone(), read_at }).await;
+                // Asked from other lanes too, whose look may be older than a change that was made meanwhile.
+                if self.changes.load(Ordering::SeqCst) != changes {
+                    self.rules.invalidate(&group).await;
+                }
                 Ok(rules)
             }
             (Err(StoreError::Unavailable(err)), Some(known)) => {
@@ -178,6 +189,7 @@ impl Groups {
 
     /// Drops what is remembered of a group's rules: they have changed.
     pub(crate) async fn forget(&self, group: ChatId) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
         self.rules.invalidate(&group).await;
         self.once_served.invalidate(&group).await;
     }

@@ -79,6 +79,15 @@ pub(crate) fn judge(require: Require, facts: &[Fact]) -> Standing {
     }
 }
 
+/// The same for somebody who is to be let in for meeting the rule: that it cannot be held against them is not enough, there has to be a
+/// channel of which it is known that they are in it.
+pub(crate) fn judge_entry(require: Require, facts: &[Fact]) -> Standing {
+    match judge(require, facts) {
+        Standing::Met if !facts.iter().any(|fact| fact.answer == Answer::Yes) => Standing::Unknown,
+        standing => standing,
+    }
+}
+
 /// Whether every "no" that an offence rests on is young enough to punish for.
 pub(crate) fn is_fresh(facts: &[Fact], now_ms: i64) -> bool {
     facts.iter().all(|fact| !matches!(fact.answer, Answer::No { .. }) || now_ms - fact.as_of_ms <= FRESH_MS)
@@ -230,6 +239,25 @@ mod tests {
             };
             assert_eq!(got, expected, "{require:?} {answers}");
         }
+    }
+
+    #[test]
+    fn nobody_is_let_in_for_a_channel_that_cannot_be_asked_about() {
+        let cases = [
+            (Require::All, "y", Standing::Met),
+            (Require::All, "x", Standing::Unknown),
+            (Require::All, "xy", Standing::Met),
+            (Require::All, "xx", Standing::Unknown),
+            (Require::All, "x?", Standing::Unknown),
+            (Require::Any, "xn", Standing::Unknown),
+            (Require::Any, "xy", Standing::Met),
+            (Require::Any, "?y", Standing::Met),
+            (Require::All, "", Standing::Unknown),
+        ];
+        for (require, answers, expected) in cases {
+            assert_eq!(judge_entry(require, &facts(answers)), expected, "{require:?} {answers}");
+        }
+        assert!(matches!(judge_entry(Require::All, &facts("xn")), Standing::Missing(_)));
     }
 
     #[test]

@@ -1,11 +1,17 @@
 //! The bot itself in a group: added, without rights, with rights again, thrown out, and back.
 
 use rstest::rstest;
-use system_tests::stage::{
-    Form::{self, Split, StandAlone},
-    Stage,
+use serde_json::json;
+use system_tests::{
+    http::client,
+    split::{self, WEBHOOK_SECRET},
+    stage::{
+        Form::{self, Split, StandAlone},
+        Stage,
+    },
+    wait::{PATIENCE, wait_for},
 };
-use telegram_sim::rights::AdminRights;
+use telegram_sim::{faults::Fault, ledger::Calls, rights::AdminRights};
 
 const NO_DELETING: AdminRights = AdminRights::RESTRICT_MEMBERS;
 const NO_MUTING: AdminRights = AdminRights::DELETE_MESSAGES;
@@ -219,5 +225,76 @@ async fn a_person_who_blocks_the_bot_and_thinks_better_of_it_is_answered(
     let answered = || stage.story.world().bot_messages(ann.id).into_iter().find(|seen| seen.id > asked.id);
     stage.story.until("an answer after the block", answered).await?;
     assert!(stage.lines_with("dead letter").is_empty());
+    Ok(())
+}
+
+/// Telegram keeps no order between what it tells of the bot and what people write; by polling it happens to.
+#[tokio::test]
+async fn a_protection_outlives_the_late_news_of_how_the_bot_was_added() -> anyhow::Result<()> {
+    let split = split::Split::prepare().await?;
+    let (_gateway, _worker) = split.start().await?;
+    let place = split.protected_group().await?;
+    let bot = json!({"id": split.sim.bot_id(), "is_bot": true, "first_name": "Bot"});
+    let standing = |status: &str| json!({"status": status, "user": bot});
+    let news = json!({"update_id": 2_000_000_000, "my_chat_member": {
+        "chat": {"id": place.group, "type": "supergroup", "title": "Readers"},
+        "from": {"id": place.owner, "is_bot": false, "first_name": "Olga"},
+        "date": split.sim.clock().now() - 60,
+        "old_chat_member": standing("left"), "new_chat_member": standing("administrator"),
+    }});
+    let gateway = format!("http://127.0.0.1:{}/telegram/webhook", split.webhook_port());
+    let told = client().post(gateway).header("X-Telegram-Bot-Api-Secret-Token", WEBHOOK_SECRET).json(&news);
+    told.send().await?.error_for_status()?;
+
+    let ann = split.world.person("Ann");
+    split.world.join(place.group, ann)?;
+    split.world.say(place.group, ann, "hello")?;
+    let muted = |calls: &Calls| calls.of("restrictChatMember").about(ann).ok().iter().next().map(drop);
+    split.sim.wait_for("Ann to be muted", PATIENCE, muted).await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn rights_lost_in_a_raid_are_told_of_once(#[values(StandAlone, Split)] form: Form) -> anyhow::Result<()> {
+    let mut stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    stage.stop().await?;
+    place.corner.quietly_lets_bot(NO_MUTING);
+    for n in 0..6 {
+        place.corner.person(&format!("Raider {n}")).says(&place.corner, "buy")?;
+    }
+    stage.start_again().await?;
+    place.corner.bot_says("Protection is paused").await?;
+    stage.settled(&place.corner).await?;
+    place.corner.calls().of("sendMessage").only(|call| call.text_arg("text").contains("paused:")).exactly(1)?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_pause_is_looked_at_again_also_when_one_look_found_nothing_out(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    place.corner.lets_bot(NO_DELETING);
+    let notice = place.corner.bot_says("Protection is paused").await?;
+    let bot = stage.sim().bot_id();
+    let looks = || place.corner.calls().of("getChatMember").about(bot).len();
+    let before = looks();
+    let fault = stage.sim().fault(Fault::participant_id_invalid().in_chat(place.corner.id).about(bot));
+    place.corner.quietly_lets_bot(AdminRights::MODERATOR);
+    let until = async |what, is_so: &dyn Fn() -> bool| {
+        let asked = async || {
+            let planned = stage.make_due("standing%").await.map_err(|error| format!("{error:#}"))?;
+            if is_so() { Ok(()) } else { Err(format!("{planned} looks are planned")) }
+        };
+        wait_for(what, PATIENCE, asked).await
+    };
+    until("a look", &|| looks() > before).await?;
+    stage.sim().end_fault(fault);
+    until("the protection to go on", &|| notice.seen().is_none()).await?;
+    stage.offender("Ann", &place.corner).await?;
     Ok(())
 }

@@ -172,3 +172,33 @@ async fn without_the_right_to_let_people_in_the_admins_are_told_once(
     assert!(still_asks(&stage, &place, &ann) && still_asks(&stage, &place, &bea));
     Ok(())
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_channel_that_cannot_be_asked_about_lets_nobody_in(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = gated(&stage, GATE).await?;
+    let (ann, bea) = (stage.story.person("Ann"), stage.story.person("Bea"));
+    ann.asks_to_join(&place.corner)?;
+    let told = ann.hears("Ann, to be let into").await?;
+    place.news.throws_bot_out();
+    place.corner.bot_says("I cannot see any more who is subscribed to").await?;
+
+    bea.asks_to_join(&place.corner)?;
+    stage.hurry("admit").await?;
+    let answer = ann.presses(&told, "I have joined").await?;
+    assert!(answer.text.contains("could not check"), "{answer:?}");
+    stage.settled(&place.corner).await?;
+    stage.settled(&place.corner).await?;
+    assert!(still_asks(&stage, &place, &ann) && still_asks(&stage, &place, &bea));
+    place.corner.calls().of("approveChatJoinRequest").none()?;
+
+    bea.joins(&place.news)?;
+    place.news.lets_bot(AdminRights::INVITE_USERS);
+    place.corner.bot_says("I can see again").await?;
+    ann.joins(&place.news)?;
+    let_in(&stage, &place, &ann).await?;
+    Ok(())
+}

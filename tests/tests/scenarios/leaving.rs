@@ -1,11 +1,13 @@
 //! Who leaves a required channel: muted with a notice where they are a member now and the whole rule is not met any more, and nowhere else.
 
+use std::time::Duration;
+
 use rstest::rstest;
 use system_tests::stage::{
     Form::{self, Split, StandAlone},
     Stage,
 };
-use telegram_sim::rights::AdminRights;
+use telegram_sim::{faults::Fault, rights::AdminRights};
 
 #[rstest]
 #[tokio::test]
@@ -169,5 +171,30 @@ async fn with_all_of_several_channels_only_the_last_one_joined_releases(
     ann.joins(&art)?;
     ann.free_in(&place.corner).await?;
     warning.gone().await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_notice_is_owed_also_after_a_crash_between_the_mute_and_it(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let mut stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let ann = place.corner.person("Ann");
+    ann.joins(&place.news)?;
+    ann.says(&place.corner, "hello")?;
+    stage.settled(&place.corner).await?;
+    let hang = Fault::hang(Duration::from_secs(15)).on("sendMessage").in_chat(place.corner.id);
+    let hang = stage.sim().fault(hang);
+    ann.leaves(&place.news)?;
+    ann.muted_in(&place.corner).await?;
+    stage.until_count("SELECT COUNT(*) FROM warnings WHERE state = 'sending'", 1).await?;
+    stage.kill().await?;
+    stage.sim().end_fault(hang);
+    stage.start_again().await?;
+    stage.hurry("left").await?;
+    let notice = place.corner.bot_mentions(&ann).await?;
+    assert!(notice.stands()?.button("Join Channel").is_some());
     Ok(())
 }

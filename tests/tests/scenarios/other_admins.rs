@@ -225,3 +225,20 @@ async fn who_is_restricted_anew_after_the_bots_mute_is_told_that_an_admin_has_de
     }
     Ok(())
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_mute_whose_time_is_over_is_not_asked_about_for_ever(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let (ann, _) = stage.offender("Ann", &place.corner).await?;
+    // An account that was deleted since: Telegram says nothing of it any more.
+    stage.sim().fault(Fault::participant_id_invalid().about(ann.id));
+    stage.change("UPDATE mutes SET until_s = 1000 WHERE state = $1", "active").await?;
+    stage.make_due("judge:%").await?;
+    stage.until_count("SELECT COUNT(*) FROM mutes WHERE closed_ms IS NULL", 0).await?;
+    stage.until_count("SELECT COUNT(*) FROM tasks WHERE key LIKE 'judge:%'", 0).await?;
+    Ok(())
+}

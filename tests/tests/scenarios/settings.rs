@@ -282,3 +282,20 @@ async fn what_cannot_be_a_setting_means_the_default_and_a_line_in_the_log(
     assert!(line.contains("WARN"), "{line}");
     Ok(())
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_press_in_a_group_that_only_observes_sets_free(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let mut stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let (ann, warning) = stage.offender("Ann", &place.corner).await?;
+    stage.stop().await?;
+    stage.set_params(&place.corner, r#"{"mode": "observe"}"#).await?;
+    stage.start_again().await?;
+    let heard = stage.hears(&ann, &warning, "I have joined").await?;
+    assert!(ann.can_write_in(&place.corner), "{heard}");
+    assert!(!heard.contains("not subscribed"), "{heard}");
+    Ok(())
+}

@@ -41,9 +41,21 @@ impl Enforcer {
     }
 
     /// Mutes as the record says, unless the person has subscribed since it was written.
+    ///
+    /// # Errors
+    /// Telegram or the database is away, or the shard is not ours any more.
     pub(crate) async fn mute(&self, fence: &Fence, rules: &Rules, mute: &Mute) -> Result<(), HandlerError> {
+        if self.try_mute(fence, rules, mute).await? {
+            return Ok(());
+        }
+        self.doubt(fence, mute.group).await.map(drop)
+    }
+
+    /// The same without a look at the bot's own rights. False: Telegram refused as if they were gone. Of many who are muted together all may
+    /// be refused, and the group is told once.
+    pub(super) async fn try_mute(&self, fence: &Fence, rules: &Rules, mute: &Mute) -> Result<bool, HandlerError> {
         if rules.paused {
-            return self.close(fence, mute.id, "the bot lacks rights").await;
+            return self.close(fence, mute.id, "the bot lacks rights").await.map(|()| true);
         }
         let mut facts = Vec::new();
         for channel in rules.channel_ids() {
@@ -52,10 +64,10 @@ impl Enforcer {
         let all_known = facts.len() == rules.channels.len();
         if all_known && judge(rules.settings.require, &facts) == Standing::Met {
             self.close(fence, mute.id, "subscribed meanwhile").await?;
-            return self.unwarn(fence, mute.group, mute.user).await;
+            return self.unwarn(fence, mute.group, mute.user).await.map(|()| true);
         }
         if mute.until_s - shared::clock::now_s() < SHORTEST_MUTE_S {
-            return self.close(fence, mute.id, "its time was over before it began").await;
+            return self.close(fence, mute.id, "its time was over before it began").await.map(|()| true);
         }
         fence.check()?;
         let until = Some(mute.until_s);
@@ -64,12 +76,12 @@ impl Enforcer {
                 let from = [MuteState::Pending];
                 self.store.set_mute_state(fence.into(), mute.id, &from, MuteState::Active, None, &[]).await?;
                 tracing::info!(chat.id = mute.group.0, user.id = mute.user.0, until_s = mute.until_s, "muted");
-                Ok(())
+                Ok(true)
             }
             Err(Error::UserIsAdmin) => {
                 self.groups.forget_admins(mute.group).await;
                 self.close(fence, mute.id, "an admin").await?;
-                self.unwarn(fence, mute.group, mute.user).await
+                self.unwarn(fence, mute.group, mute.user).await.map(|()| true)
             }
             Err(err) if is_refusal(&err) => {
                 tracing::warn!(
@@ -79,10 +91,7 @@ impl Enforcer {
                     "may not mute"
                 );
                 self.close(fence, mute.id, err.code()).await?;
-                if matches!(err, Error::MissingRight { .. } | Error::ChatInaccessible { .. }) {
-                    self.doubt(fence, mute.group).await?;
-                }
-                Ok(())
+                Ok(!matches!(err, Error::MissingRight { .. } | Error::ChatInaccessible { .. }))
             }
             Err(err) => Err(err.into()),
         }

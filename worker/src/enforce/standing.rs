@@ -58,7 +58,7 @@ impl Enforcer {
                 self.left(fence, group).await?;
                 return Ok(None);
             }
-            Look::Unknown => return Ok(None),
+            Look::Unknown => return self.look_at_pause_again(group).await,
         };
         let row = self.store.standing(group).await?;
         let said = row.as_ref().and_then(|row| Said::read(&row.said));
@@ -91,6 +91,11 @@ impl Enforcer {
             Next::Settle => self.settle(fence, group, row.as_ref(), &[]).await?,
             Next::Leave => return self.leave(fence, group, said).await,
         }
+        self.look_at_pause_again(group).await
+    }
+
+    /// When a protection that is paused is looked at once more.
+    async fn look_at_pause_again(&self, group: ChatId) -> Result<Option<Duration>, HandlerError> {
         Ok(self.store.standing(group).await?.filter(is_paused).map(|row| {
             let age_ms = shared::clock::now_ms() - row.since_ms;
             policy::recheck_after(Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)))
@@ -128,7 +133,18 @@ impl Enforcer {
     /// # Errors
     /// The database is away, or the shard is not ours any more.
     pub(crate) async fn left(&self, fence: &Fence, group: ChatId) -> Result<(), HandlerError> {
-        if self.store.leave_group(fence.into(), group).await? {
+        self.left_at(fence, group, i64::MAX).await
+    }
+
+    /// The same for when it was not in the group at some time (Unix seconds): a protection that was set up since then proves that it is back,
+    /// and that the update came late. Telegram keeps no order between that update and the messages of the group (telegram.md 2.5).
+    ///
+    /// # Errors
+    /// The database is away, or the shard is not ours any more.
+    pub(crate) async fn left_at(&self, fence: &Fence, group: ChatId, date_s: i64) -> Result<(), HandlerError> {
+        // What was set up within that very second was there before.
+        let before_ms = date_s.saturating_add(1).saturating_mul(1000);
+        if self.store.leave_group(fence.into(), group, before_ms).await? {
             tracing::info!(chat.id = group.0, "the bot is not in the group any more: its protection has ended");
         }
         self.groups.forget(group).await;

@@ -35,7 +35,7 @@ pub(crate) async fn on_change(
         return Ok(());
     }
     if !change.was_in || !change.is_in {
-        enforcer.left(fence, group).await?;
+        enforcer.left_at(fence, group, change.date_s).await?;
         // While it is away nobody tells it who is appointed and dismissed.
         groups.forget_admins(group).await;
     }

@@ -57,7 +57,9 @@ impl Bench<'_> {
         let facts = self.membership.facts(user, rules.channel_ids(), Freshness::Anew, Priority::P0).await;
         match policy::judge(rules.settings.require, &facts) {
             Standing::Met => self.free(fence, press, open).await,
-            Standing::Missing(_) if rules.allowed.contains(&user.0) => self.free(fence, press, open).await,
+            Standing::Missing(_) if rules.allowed.contains(&user.0) || rules.settings.mode == Mode::Observe => {
+                self.free(fence, press, open).await
+            }
             Standing::Missing(missing) => Ok(alert::missing(&rules, &missing)),
             Standing::Unknown => Ok(alert::UNKNOWN.to_owned()),
         }
@@ -76,7 +78,7 @@ impl Bench<'_> {
             });
         let Some(rules) = rules else { return Ok(alert::ADMINS_DECIDE.to_owned()) };
         let facts = self.membership.facts(user, rules.channel_ids(), Freshness::Anew, Priority::P0).await;
-        match policy::judge(rules.settings.require, &facts) {
+        match policy::judge_entry(rules.settings.require, &facts) {
             Standing::Missing(missing) if !rules.allowed.contains(&user.0) => Ok(alert::missing(&rules, &missing)),
             Standing::Met | Standing::Missing(_) => {
                 self.enforcer.later(group, &Task::Admit { user }, Duration::ZERO).await?;

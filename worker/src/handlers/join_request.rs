@@ -107,7 +107,7 @@ async fn standing(trial: &Trial<'_>, rules: &Rules, user: UserId, freshness: Fre
         return Standing::Met;
     }
     let facts = trial.membership.facts(user, rules.channel_ids(), freshness, Priority::P1).await;
-    policy::judge(rules.settings.require, &facts)
+    policy::judge_entry(rules.settings.require, &facts)
 }
 
 async fn waiting(trial: &Trial<'_>, group: ChatId, user: UserId) -> Result<Option<JoinRequest>, HandlerError> {

@@ -105,22 +105,29 @@ pub(crate) async fn on_left(
         tracing::info!(chat.id = group.0, user.id = user.0, "left a channel: observed, not enforced");
         return Ok(());
     }
-    if rules.settings.on_channel_leave == OnChannelLeave::NextMessage || guilty.presence != Presence::CanSpeak {
+    if rules.settings.on_channel_leave == OnChannelLeave::NextMessage {
         return Ok(());
     }
+    // Names the leaving: asked twice, it is answered once, whatever a person has decided since.
+    let mark = format!("left:{group}:{user}:{date_s}");
+    let sentence = match guilty.presence {
+        Presence::CanSpeak => Sentence::DeleteMuteWarn,
+        // Cut short between the mute and the notice: that is still owed to them.
+        Presence::Muted if !trial.store.marked(std::slice::from_ref(&mark)).await?.is_empty() => Sentence::DeleteWarn,
+        _ => return Ok(()),
+    };
     let resumes = guilty.open().is_some_and(|mute| mute.state == MuteState::Pending);
     let offender = Offender {
         user,
         name: name.to_owned(),
         messages: Vec::new(),
         topic: None,
-        sentence: Sentence::DeleteMuteWarn,
+        sentence,
         notice: WarningKind::Left,
         stale: false,
-        lifted: guilty.open().filter(|_| !resumes).map(|mute| mute.id),
+        lifted: guilty.open().filter(|_| !resumes && guilty.presence == Presence::CanSpeak).map(|mute| mute.id),
         missing: guilty.missing,
-        // Names the leaving: asked twice, it is answered once, whatever a person has decided since.
-        mark: format!("left:{group}:{user}:{date_s}"),
+        mark,
     };
     enforcer.punish(fence, group, &rules, &[offender], &[]).await
 }

@@ -25,6 +25,9 @@ use crate::{
 /// How long after its end a mute is still looked for: calls that timed out may land until then.
 const LATE_CALLS: Duration = Duration::from_secs(120);
 
+/// Clocks differ, and Telegram takes a moment to end a mute. Seconds.
+const TIME_OVER_S: i64 = 60;
+
 /// A look sooner than this after the end of a mute would find nothing late yet.
 const TOO_EARLY: Duration = Duration::from_secs(10);
 
@@ -63,10 +66,6 @@ impl Review<'_> {
             Some(false) => match self.enforcer.release(fence, &mute, priority).await? {
                 Released::Lifted | Released::Closed(_) => return Ok(None),
                 // The bot may be out of the group for good, and nobody will say how it ended.
-                Released::Unknown if mute.until_s <= shared::clock::now_s() => {
-                    self.enforcer.close(fence, mute.id, "its time is over").await?;
-                    return Ok(None);
-                }
                 Released::Unknown => {}
             },
             Some(true) => {
@@ -77,6 +76,11 @@ impl Review<'_> {
                 }
             }
             None => {}
+        }
+        if mute.until_s + TIME_OVER_S <= shared::clock::now_s() {
+            // Nobody is held by it any more, whatever could not be found out; to ask on would be for ever.
+            self.enforcer.close(fence, mute.id, "its time is over").await?;
+            return Ok(None);
         }
         let age = Duration::from_millis(u64::try_from(shared::clock::now_ms() - mute.created_ms).unwrap_or(0));
         Ok(Some(policy::recheck_after(age)))

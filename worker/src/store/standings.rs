@@ -65,20 +65,25 @@ impl Store {
     }
 
     /// The bot is not in the group any more: its protection ends, its settings and channels stay, and what was said there is forgotten. Says
-    /// whether it was protected.
+    /// whether it was protected. A protection that was set up at `before_ms` or later is none of that stay, and goes on.
     ///
     /// # Errors
     /// [`StoreError::Fenced`], or the database is not available.
-    pub async fn leave_group(&self, epoch: Epoch, group: ChatId) -> Result<bool, StoreError> {
+    pub async fn leave_group(&self, epoch: Epoch, group: ChatId, before_ms: i64) -> Result<bool, StoreError> {
         repeated(async || {
             let mut tx = self.begin(epoch).await?;
             let sql = tx
                 .sql("leave_group", "UPDATE protected_groups SET enabled = $2, updated_ms = {now_ms}")
-                .push(" WHERE group_id = $1 AND enabled")
+                .push(" WHERE group_id = $1 AND enabled AND NOT EXISTS (SELECT 1 FROM group_channel_links l")
+                .push(" WHERE l.group_id = protected_groups.group_id AND l.created_ms >= $3)")
                 .bind(group)
-                .bind(false);
+                .bind(false)
+                .bind(before_ms);
             let was_protected = tx.run(sql).await? > 0;
-            let sql = tx.sql("forget_standing", "DELETE FROM bot_standings WHERE group_id = $1").bind(group);
+            let sql = tx
+                .sql("forget_standing", "DELETE FROM bot_standings WHERE group_id = $1 AND NOT EXISTS")
+                .push(" (SELECT 1 FROM protected_groups g WHERE g.group_id = $1 AND g.enabled)")
+                .bind(group);
             tx.run(sql).await?;
             tx.commit().await?;
             Ok(was_protected)

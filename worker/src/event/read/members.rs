@@ -48,6 +48,7 @@ pub(super) fn own_standing(raw: RawOwnChange) -> Event {
     Event::OwnStanding(Box::new(OwnChanged {
         was_in: is_in(&raw.old_chat_member),
         is_in: is_in(&raw.new_chat_member),
+        date_s: raw.date,
         chat,
     }))
 }
@@ -99,6 +100,7 @@ pub(super) struct RawMemberChange {
 #[derive(Deserialize)]
 pub(super) struct RawOwnChange {
     chat: RawChat,
+    date: i64,
     old_chat_member: RawMember,
     new_chat_member: RawMember,
 }

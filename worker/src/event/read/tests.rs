@@ -537,7 +537,7 @@ fn the_bots_own_comings_and_goings_are_read_for_groups_and_channels() {
     ];
     for (old, new, was_in, is_in) in cases {
         let chat = Chat { id: ChatId(GROUP), kind: ChatKind::Supergroup, title: "Garden".to_owned() };
-        let expected = Event::OwnStanding(Box::new(OwnChanged { chat, was_in, is_in }));
+        let expected = Event::OwnStanding(Box::new(OwnChanged { chat, was_in, is_in, date_s: 100 }));
         assert_eq!(own(&group, old, new), Ok(expected), "{old} to {new}");
     }
     let private = own(&json!({"id": 8, "type": "private"}), &member, &kicked);

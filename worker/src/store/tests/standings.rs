@@ -29,15 +29,19 @@ async fn the_latest_word_stands(db: &Database) {
 async fn the_end_of_a_stay_keeps_all_but_the_protection(db: &Database) {
     let store = &db.store;
     own(store).await;
-    assert!(!store.leave_group(EPOCH, GROUP).await.expect("done"), "nothing to end");
+    assert!(!store.leave_group(EPOCH, GROUP, i64::MAX).await.expect("done"), "nothing to end");
     store.protect(EPOCH, &protect(channel(-201)), &[]).await.expect("protected");
     store.set_params(EPOCH, GROUP, r#"{"mute_for":60}"#, &[]).await.expect("set");
     store.set_standing(EPOCH, GROUP, &said("lacks both", Some(5)), &[]).await.expect("written");
     let group = store.group(GROUP).await.expect("an answer").expect("a group");
     assert_eq!(group.said.as_deref(), Some("lacks both"));
 
-    assert!(store.leave_group(EPOCH, GROUP).await.expect("done"));
-    assert!(!store.leave_group(EPOCH, GROUP).await.expect("done"), "twice is once");
+    let before = shared::clock::now_ms() - 60_000;
+    assert!(!store.leave_group(EPOCH, GROUP, before).await.expect("done"), "an older stay, told late");
+    let still = store.group(GROUP).await.expect("an answer").expect("a group");
+    assert!(still.enabled && still.said.is_some(), "{still:?}");
+    assert!(store.leave_group(EPOCH, GROUP, i64::MAX).await.expect("done"));
+    assert!(!store.leave_group(EPOCH, GROUP, i64::MAX).await.expect("done"), "twice is once");
     let group = store.group(GROUP).await.expect("an answer").expect("a group");
     assert!(!group.enabled && group.said.is_none() && group.params.contains("60"), "{group:?}");
     assert_eq!(group.channels, [channel(-201)]);
