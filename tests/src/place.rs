@@ -10,11 +10,3 @@ pub struct Place {
     /// Of both.
     pub owner: UserId,
 }
-
-impl Place {
-    /// The same group with another channel.
-    #[must_use]
-    pub fn requiring(self, channel: ChatId) -> Self {
-        Self { channel, ..self }
-    }
-}

@@ -101,70 +101,30 @@ impl Standalone {
         Ok(())
     }
 
-    /// A group and a public channel, the bot an admin of both, and no `/protect` yet.
-    pub fn place(&self) -> Place {
-        let number = self.groups.fetch_add(1, Ordering::Relaxed);
-        self.place_titled(&format!("Readers {number}"), &format!("News {number}"))
-    }
-
-    /// The same, with these titles.
-    pub fn place_titled(&self, group: &str, channel: &str) -> Place {
-        let number = self.groups.fetch_add(1, Ordering::Relaxed);
-        let owner = self.world.person("Olga");
-        let channel = self.world.channel(channel, Some(&format!("daily_news_{number}")), owner);
-        let group = self.world.group(group, owner);
-        self.world.add_bot(channel, AdminRights::INVITE_USERS);
-        self.world.add_bot(group, AdminRights::MODERATOR);
-        Place { group, channel, owner }
-    }
-
-    /// A group whose owner has protected it.
+    /// A group and a public channel, the bot an admin of both, and protected by its owner.
     ///
     /// # Errors
     /// The owner was not answered as expected.
     pub async fn protected_group(&self) -> anyhow::Result<Place> {
-        let place = self.place();
-        self.protect(&place).await?;
-        Ok(place)
-    }
-
-    /// The owner protects the group with the channel.
-    ///
-    /// # Errors
-    /// The owner was not answered as expected.
-    pub async fn protect(&self, place: &Place) -> anyhow::Result<()> {
-        let command = format!("/protect {}", self.name_of(place.channel)?);
-        let reply = self.ask(place.group, place.owner, &command).await?;
+        let number = self.groups.fetch_add(1, Ordering::Relaxed);
+        let owner = self.world.person("Olga");
+        let name = format!("daily_news_{number}");
+        let channel = self.world.channel(&format!("News {number}"), Some(&name), owner);
+        let group = self.world.group(&format!("Readers {number}"), owner);
+        self.world.add_bot(channel, AdminRights::INVITE_USERS);
+        self.world.add_bot(group, AdminRights::MODERATOR);
+        let command = format!("/protect @{name}");
+        let reply = self.ask(group, owner, &command).await?;
         anyhow::ensure!(reply.text.starts_with("Done!"), "{command} was answered with {:?}", reply.text);
-        Ok(())
+        Ok(Place { group, channel, owner })
     }
 
-    /// The channel's public name, with the `@`.
-    ///
-    /// # Errors
-    /// It has none.
-    pub fn name_of(&self, channel: ChatId) -> anyhow::Result<String> {
-        let chat = self.world.chats().into_iter().find(|chat| chat.id == channel);
-        Ok(format!("@{}", chat.and_then(|chat| chat.username).context("the channel is private")?))
-    }
-
-    /// Says something to which the bot replies, and gives the reply.
-    ///
-    /// # Errors
-    /// They may not say it, or there was no reply.
-    pub async fn ask(&self, group: ChatId, who: UserId, command: &str) -> anyhow::Result<Seen> {
+    /// Says something to which the bot replies, and gives the first thing it says after it that has no buttons, as warnings and greetings have.
+    async fn ask(&self, group: ChatId, who: UserId, command: &str) -> anyhow::Result<Seen> {
         let asked = self.world.say(group, who, command)?;
-        self.reply_to(group, asked, command).await
-    }
-
-    /// The first thing that the bot said in the group after this message.
-    ///
-    /// # Errors
-    /// It said nothing.
-    pub async fn reply_to(&self, group: ChatId, asked: MessageId, what: &str) -> anyhow::Result<Seen> {
-        let reply =
-            |world: &World| world.bot_messages(group).into_iter().find(|seen| seen.id > asked && is_reply(seen));
-        self.until(&format!("a reply to {what:?}"), reply).await
+        let is_reply = |seen: &Seen| seen.id > asked && seen.buttons.is_empty();
+        let reply = |world: &World| world.bot_messages(group).into_iter().find(is_reply);
+        self.until(&format!("a reply to {command:?}"), reply).await
     }
 
     /// Waits until everything that was said in the group so far is decided: messages of a chat are handled in their order, so the answer to
@@ -249,11 +209,4 @@ impl Standalone {
 pub fn warning(world: &World, group: ChatId, who: UserId) -> Option<Seen> {
     let mentions = |seen: &Seen| seen.entities.iter().any(|entity| entity["user"]["id"] == who.0);
     world.bot_messages(group).into_iter().find(|seen| !seen.buttons.is_empty() && mentions(seen))
-}
-
-/// Whether it answers a command: warnings, greetings and news have buttons, and of the replies only those about a channel or missing rights.
-fn is_reply(seen: &Seen) -> bool {
-    let about_a_channel = |data: &String| data.starts_with("p1:");
-    let mut data = seen.buttons.iter().flatten().filter_map(|button| button.data.as_ref());
-    seen.buttons.is_empty() || data.any(about_a_channel) || seen.text.starts_with("I need more rights")
 }

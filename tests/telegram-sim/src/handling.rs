@@ -38,7 +38,7 @@ pub(crate) async fn handle(hub: Arc<Hub>, scissors: Scissors, name: String, args
 }
 
 /// Nothing if the simulator stops first, and then not at once.
-async fn until_stopped<T>(stop: CancellationToken, running: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn until_stopped<T>(stop: CancellationToken, running: impl Future<Output = T>) -> Option<T> {
     let stopped = async {
         stop.cancelled().await;
         tokio::time::sleep(LAST_REPLIES).await;

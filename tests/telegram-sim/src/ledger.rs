@@ -170,21 +170,35 @@ impl fmt::Display for Calls {
 pub(crate) struct Log {
     calls: VecDeque<Arc<Call>>,
     capacity: usize,
+    /// Of the calls that are kept, see [`weight`].
+    bytes: usize,
+    most_bytes: usize,
     last_number: u64,
+}
+
+/// A call may have a MiB of arguments: the oldest go when all together are larger than this.
+const MOST_BYTES: usize = 512 << 20;
+
+/// About what a call takes in memory beyond its fixed part.
+fn weight(call: &Call) -> usize {
+    let args: usize = call.args.iter().map(|(name, value)| name.len() + value.as_str().map_or(32, str::len)).sum();
+    args + call.result.as_ref().map_or(0, |raw| raw.get().len())
 }
 
 impl Log {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { calls: VecDeque::new(), capacity, last_number: 0 }
+        Self { calls: VecDeque::new(), capacity, bytes: 0, most_bytes: MOST_BYTES, last_number: 0 }
     }
 
     pub(crate) fn record(&mut self, mut call: Call) {
         self.last_number += 1;
         call.number = self.last_number;
-        if self.calls.len() >= self.capacity {
-            self.calls.pop_front();
-        }
+        self.bytes += weight(&call);
         self.calls.push_back(Arc::new(call));
+        while self.calls.len() > self.capacity || self.bytes > self.most_bytes {
+            let Some(oldest) = self.calls.pop_front() else { break };
+            self.bytes -= weight(&oldest);
+        }
     }
 
     pub(crate) fn last_number(&self) -> u64 {
@@ -205,5 +219,43 @@ impl Log {
 
     pub(crate) fn clear(&mut self) {
         self.calls.clear();
+        self.bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_calls_go_when_there_are_too_many_or_too_much() {
+        let call = |bytes: usize| Call {
+            number: 0,
+            at_ms: 0,
+            took_ms: 0,
+            taken_ms: None,
+            method: "sendMessage".to_owned(),
+            args: Map::from_iter([("text".to_owned(), Value::String("x".repeat(bytes)))]),
+            status: 200,
+            result: None,
+            error: None,
+            fault: None,
+            in_webhook_reply: false,
+        };
+        let numbers = |log: &Log| log.after(0).iter().map(|call| call.number).collect::<Vec<_>>();
+        let mut log = Log { most_bytes: 1000, ..Log::new(3) };
+        for _ in 0..5 {
+            log.record(call(1));
+        }
+        assert_eq!((numbers(&log), log.first_number()), (vec![3, 4, 5], 3));
+        log.record(call(600));
+        log.record(call(600));
+        assert_eq!(numbers(&log), [7], "the large one before it made room");
+        log.record(call(1000));
+        assert_eq!(numbers(&log), Vec::<u64>::new(), "too large to be kept at all");
+        log.record(call(1));
+        assert_eq!(numbers(&log), [9]);
+        log.clear();
+        assert_eq!(log.bytes, 0);
     }
 }

@@ -1,14 +1,7 @@
-//! What people see of gmbot: the stand-alone program as a process against a simulated Telegram. Needs no servers.
+//! What is the stand-alone program's own: its demo, its log, its death in the middle of work, and a Bot API server that answers loosely. Needs no
+//! servers. What people see of either form is in `scenarios`.
 
-mod admins_word;
-mod answers;
 mod demo;
-mod hostile_names;
 mod killed;
 mod log;
 mod loose_server;
-mod muting;
-mod presses;
-mod protect;
-mod senders;
-mod unprotect;

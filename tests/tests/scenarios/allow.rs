@@ -139,3 +139,28 @@ async fn becoming_an_admin_ends_mute_and_warning(#[values(StandAlone, Split)] fo
     assert_eq!(ann.status_in(&place.corner).status, "administrator");
     Ok(())
 }
+
+#[rstest]
+#[tokio::test]
+async fn who_is_allowed_may_come_and_leave_the_channel(#[values(StandAlone, Split)] form: Form) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let (ann, ben) = (stage.story.person("Ann"), place.corner.person("Ben"));
+    ben.joins(&place.news)?;
+    for who in [&ann, &ben] {
+        stage.ask(&place.corner.owner(), &place.corner, &format!("/allow {}", who.id)).await?;
+    }
+    ann.joins(&place.corner)?;
+    ben.leaves(&place.news)?;
+    // Who is not allowed and leaves after him is muted: by then his leaving is decided.
+    let cem = place.corner.person("Cem");
+    cem.joins(&place.news)?;
+    cem.leaves(&place.news)?;
+    cem.muted_in(&place.corner).await?;
+    stage.settled(&place.corner).await?;
+    for who in [&ann, &ben] {
+        place.corner.calls().of("restrictChatMember").about(who).none()?;
+        assert!(who.can_write_in(&place.corner), "{who}");
+    }
+    Ok(())
+}

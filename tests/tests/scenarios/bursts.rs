@@ -181,3 +181,30 @@ async fn a_press_does_not_wait_behind_a_release_of_many(#[values(StandAlone, Spl
     }
     Ok(())
 }
+
+#[rstest]
+#[tokio::test]
+async fn the_first_message_of_a_burst_goes_at_once_and_the_others_by_few_calls(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let ann = place.corner.person("Ann");
+    // While the first goes, the others come.
+    let slow = telegram_sim::faults::Fault::latency(Duration::from_millis(700));
+    stage.sim().fault(slow.on("deleteMessage").in_chat(place.corner.id));
+    let mut said = vec![ann.says(&place.corner, "buy 0")?];
+    let begun = || (!place.corner.calls().of("deleteMessage").is_empty()).then_some(());
+    let asked = || (!place.news.calls().of("getChatMember").about(&ann).is_empty()).then_some(());
+    stage.story.until("the question about her", asked).await?;
+    for n in 1..20 {
+        said.push(ann.says(&place.corner, &format!("buy {n}"))?);
+    }
+    stage.story.until("the first to be deleted", begun).await?;
+    for said in said {
+        said.gone().await?;
+    }
+    let (one, many) = (place.corner.calls().of("deleteMessage"), place.corner.calls().of("deleteMessages"));
+    anyhow::ensure!(one.len() == 1 && (1..=3).contains(&many.len()), "{one}\n{many}");
+    Ok(())
+}

@@ -2,9 +2,14 @@
 
 use rstest::rstest;
 use serde_json::json;
-use system_tests::stage::{
-    Form::{self, Split, StandAlone},
-    Stage,
+use system_tests::{
+    process::Program,
+    services::postgres::Postgres,
+    stage::{
+        Form::{self, Split, StandAlone},
+        Stage,
+    },
+    wait::PATIENCE,
 };
 use telegram_sim::rights::AdminRights;
 
@@ -127,5 +132,35 @@ async fn clients_offer_the_commands_that_fit_who_types_and_they_are_set_once(
     };
     stage.sim().wait_for("the menus to be looked at", std::time::Duration::from_secs(30), asked).await?;
     stage.sim().calls_after(before).of("setMyCommands").none()?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_database_goes_up_and_down_and_tells_its_version(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (program, database) = match form {
+        StandAlone => (Program::Gmbot, folder.path().join("gmbot.db").into_os_string()),
+        Split => (Program::Worker, Postgres::shared().await?.database().await?.url().into()),
+    };
+    let states = async |action: &[&str]| {
+        let command = program.launch().arg("migrate").args(action).env("DATABASE_URL", &database);
+        let ended = command.run(PATIENCE).await?;
+        anyhow::ensure!(ended.code == 0, "{action:?}: {ended:?}");
+        let state = |line: &String| {
+            line.rsplit(' ').next().filter(|word| ["applied", "missing"].contains(word)).map(str::to_owned)
+        };
+        anyhow::Ok(ended.lines.iter().filter_map(state).collect::<Vec<_>>())
+    };
+    let before = states(&["status"]).await?;
+    assert!(!before.is_empty() && before.iter().all(|state| state == "missing"), "{before:?}");
+    let up = states(&["up"]).await?;
+    assert!(up.len() == before.len() && up.iter().all(|state| state == "applied"), "{up:?}");
+    let down = states(&["down"]).await?;
+    assert_eq!(down.iter().filter(|state| *state == "missing").count(), 1, "{down:?}");
+    let all = states(&["down", "--steps", &up.len().to_string()]).await?;
+    assert_eq!(all, before);
     Ok(())
 }

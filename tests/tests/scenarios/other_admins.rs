@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use rstest::rstest;
-use system_tests::stage::{
-    Form::{self, Split, StandAlone},
-    Protected, Stage,
+use system_tests::{
+    stage::{
+        Form::{self, Split, StandAlone},
+        Protected, Stage,
+    },
+    wait::PATIENCE,
 };
 use telegram_sim::{
     faults::Fault,
@@ -13,6 +16,10 @@ use telegram_sim::{
     story::person::Person,
     world::seeing::Membership,
 };
+
+/// What whoever presses is told about a restriction that is not the bot's.
+const DECIDED: &str = "an admin has restricted you here";
+const BUTTON: &str = "I have joined";
 
 /// Waits until the bot has taken note of what an admin did, and has taken its warning away.
 async fn noted(stage: &Stage, place: &Protected, who: &Person) -> anyhow::Result<()> {
@@ -130,6 +137,92 @@ async fn a_ban_that_the_bots_own_call_has_lifted_is_set_again(
     ann.joins(&place.news)?;
     stage.settled(&place.corner).await?;
     assert_eq!(ann.status_in(&place.corner).status, "kicked");
+    Ok(())
+}
+
+/// They are what the admin made them, and the bot has restricted them only so often.
+fn untouched(place: &Protected, who: &Person, decided: &Membership, mutes: usize) -> anyhow::Result<()> {
+    assert_eq!(who.status_in(&place.corner), *decided);
+    place.corner.calls().of("restrictChatMember").about(who).exactly(mutes)?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn whom_an_admin_has_restricted_before_is_warned_and_that_stays_and_the_presser_is_told_so(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let (world, olga) = (stage.story.world(), place.corner.owner());
+    let later = stage.sim().clock().now() + 3 * 86_400;
+    let words_only = Permissions::SEND_MESSAGES;
+    let nearly_all = Permissions::all().without(Permissions::SEND_POLLS);
+    for (name, permissions, until) in [("Ann", words_only, 0), ("Bea", words_only, later), ("Cem", nearly_all, later)] {
+        let who = place.corner.person(name);
+        world.restrict(place.corner.id, olga.id, who.id, permissions, until)?;
+        let decided = who.status_in(&place.corner);
+        who.says(&place.corner, "hello")?.gone().await?;
+        let warning = place.corner.bot_mentions(&who).await?;
+        let heard = stage.hears(&who, &warning, BUTTON).await?;
+        assert!(heard.starts_with("You are not subscribed"), "{name}: {heard}");
+        world.seed_members(place.news.id, &[who.id]);
+        let heard = stage.hears(&who, &warning, BUTTON).await?;
+        assert!(heard.contains(DECIDED), "{name}: {heard}");
+        untouched(&place, &who, &decided, 0)?;
+        warning.gone().await?;
+    }
+    Ok(())
+}
+
+/// The muted can still edit what they wrote before.
+#[rstest]
+#[tokio::test]
+async fn one_muted_by_an_admin_who_edits_is_not_muted_again_by_the_bot(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.unprotected_group();
+    let ann = place.corner.person("Ann");
+    let hello = ann.says(&place.corner, "hello")?;
+    place.corner.owner().mutes(&ann, &place.corner)?;
+    let decided = ann.status_in(&place.corner);
+    stage.protect(&place.corner, &place.news).await?;
+    ann.edits(&hello, "buy now")?;
+    hello.gone().await?;
+    place.corner.bot_mentions(&ann).await?;
+    untouched(&place, &ann, &decided, 0)
+}
+
+/// Also if nothing but the permissions differs, and if a press comes before anything else tells of it.
+#[rstest]
+#[tokio::test]
+async fn who_is_restricted_anew_after_the_bots_mute_is_told_that_an_admin_has_decided(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let (world, olga) = (stage.story.world(), place.corner.owner());
+    let week = Some(stage.sim().clock().now() + 7 * 86_400);
+    for (name, permissions, until) in [
+        ("Ann", Permissions::none(), week),
+        ("Bea", Permissions::none(), Some(0)),
+        ("Cem", Permissions::SEND_MESSAGES, week),
+        ("Dan", Permissions::INVITE_USERS, None),
+    ] {
+        let (who, warning) = stage.offender(name, &place.corner).await?;
+        let until = until.or(who.status_in(&place.corner).until_date).unwrap_or_default();
+        world.restrict(place.corner.id, olga.id, who.id, permissions, until)?;
+        let decided = who.status_in(&place.corner);
+        world.seed_members(place.news.id, &[who.id]);
+        for _ in 0..2 {
+            let press = world.press_forged(who.id, place.corner.id, warning.id, &format!("v1:{}", who.id))?;
+            let heard = press.answer(PATIENCE).await?.text;
+            assert!(heard.contains(DECIDED), "{name}: {heard}");
+            untouched(&place, &who, &decided, 1)?;
+        }
+        warning.gone().await?;
+    }
     Ok(())
 }
 

@@ -1,9 +1,12 @@
 //! `/settings`: values by buttons, texts by typing, and whoever a change makes no offender is released.
 
 use rstest::rstest;
-use system_tests::stage::{
-    Form::{self, Split, StandAlone},
-    Stage,
+use system_tests::{
+    http,
+    stage::{
+        Form::{self, Split, StandAlone},
+        Stage,
+    },
 };
 use telegram_sim::{
     ids::MessageId,
@@ -52,6 +55,9 @@ async fn observe_mode_frees_the_muted_and_touches_nobody_until_it_ends(
     let hello = ann.says(&place.corner, "hello")?;
     stage.settled(&place.corner).await?;
     hello.stands()?;
+    let page = http::client().get(stage.process().admin("/metrics")).send().await?.text().await?;
+    let counted = page.lines().find(|line| line.contains("outcome=\"observed\"") && line.ends_with(" 1"));
+    assert!(counted.is_some(), "{page}");
     set(&stage, &olga, &list, "Mode: observe", "enforce").await?;
     stage.offender("Ann", &place.corner).await?;
     Ok(())
@@ -253,6 +259,27 @@ async fn without_protection_there_is_nothing_to_set_and_old_buttons_say_so(
     assert!(heard.starts_with("This group is not protected any more."), "{heard}");
     let reply = stage.ask(&olga, &place.corner, "/settings").await?;
     assert!(reply.text.starts_with("This group is not protected. To start, send /protect"), "{reply:?}");
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_cannot_be_a_setting_means_the_default_and_a_line_in_the_log(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let mut stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let broken = r#"{"mode": "off", "mute_for": "long", "require": 7, "warning_text": null, "colour": "red"}"#;
+    stage.set_params(&place.corner, broken).await?;
+    stage.stop().await?;
+    stage.start_again().await?;
+    let (ann, warning) = stage.offender("Ann", &place.corner).await?;
+    let left = ann.status_in(&place.corner).until_date.unwrap_or_default() - stage.sim().clock().now();
+    assert!((86_340..=86_400).contains(&left), "{left} s");
+    assert!(warning.stands()?.text.contains("please subscribe to News 0 first."), "{:?}", warning.seen());
+    let told = || stage.lines_with("settings that cannot be used").into_iter().find(|line| line.contains("mute_for"));
+    let line = stage.story.until("a line in the log", told).await?;
+    assert!(line.contains("WARN"), "{line}");
     Ok(())
 }
 

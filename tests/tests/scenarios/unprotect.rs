@@ -60,3 +60,63 @@ async fn unprotect_of_one_channel_frees_whoever_meets_the_rest(
     ben.free_in(&place.corner).await?;
     Ok(())
 }
+
+#[rstest]
+#[tokio::test]
+async fn whom_an_admin_has_muted_stays_muted(#[values(StandAlone, Split)] form: Form) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let olga = place.corner.owner();
+    let (ann, warning) = stage.offender("Ann", &place.corner).await?;
+    // One of them is an admin's business by now, and so is one whom the bot never touched.
+    let (dua, _) = stage.offender("Dua", &place.corner).await?;
+    let eva = place.corner.person("Eva");
+    for who in [&dua, &eva] {
+        olga.mutes(who, &place.corner)?;
+    }
+    stage.ask(&olga, &place.corner, "/unprotect").await?;
+    ann.free_in(&place.corner).await?;
+    warning.gone().await?;
+    place.corner.bot_says("Protection is off, and I have freed 1 person.").await?;
+    for who in [&dua, &eva] {
+        let left = who.status_in(&place.corner);
+        assert_eq!((left.status, left.until_date), ("restricted", Some(0)), "{who}");
+    }
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn settings_outlive_unprotect(#[values(StandAlone, Split)] form: Form) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    stage.set_params(&place.corner, r#"{"warning_text":"Hey {name}, {channels} awaits you"}"#).await?;
+    let olga = place.corner.owner();
+    let off = stage.ask(&olga, &place.corner, "/unprotect").await?;
+    assert!(off.text.starts_with("Protection is off. Your settings are kept"), "{off:?}");
+    let twice = stage.ask(&olga, &place.corner, "/unprotect").await?;
+    assert!(twice.text.starts_with("This group is not protected"), "{twice:?}");
+
+    stage.protect(&place.corner, &place.news).await?;
+    let (_, warning) = stage.offender("Ann", &place.corner).await?;
+    assert_eq!(warning.stands()?.text, "Hey Ann, News 0 awaits you");
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn unprotect_of_one_channel_needs_one_that_is_required(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let olga = place.corner.owner();
+    let other = stage.ask(&olga, &place.corner, "/unprotect @somewhere_else").await?;
+    assert!(other.text.starts_with("This group does not require that channel."), "{other:?}");
+    let (ann, _) = stage.offender("Ann", &place.corner).await?;
+    let only = format!("/unprotect @{}", place.news.username().unwrap_or_default());
+    let only = stage.ask(&olga, &place.corner, &only).await?;
+    assert!(only.text.starts_with("Protection is off."), "{only:?}");
+    ann.free_in(&place.corner).await?;
+    Ok(())
+}

@@ -176,3 +176,15 @@ async fn what_is_over_for_long_is_forgotten(#[values(StandAlone, Split)] form: F
     }
     Ok(())
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_warning_stays_as_long_as_the_group_has_set(#[values(StandAlone, Split)] form: Form) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    stage.set_params(&place.corner, r#"{"warning_ttl": 900}"#).await?;
+    stage.offender("Ann", &place.corner).await?;
+    let due = "SELECT COUNT(*) FROM tasks, warnings WHERE tasks.key LIKE 'unwarn:%' AND warnings.state = 'sent' \
+               AND tasks.due_ms - warnings.created_ms BETWEEN 899000 AND 930000";
+    stage.until_count(due, 1).await
+}

@@ -4,5 +4,6 @@ mod files;
 mod manifests;
 mod modules;
 mod paths;
+mod promises;
 mod settings;
 mod tree;

@@ -1,4 +1,4 @@
-//! Does `.env.example` name every setting of the programs, and nothing else?
+//! Do `.env.example` and `--help` name every setting of the programs, and the example nothing else?
 
 use std::collections::BTreeSet;
 
@@ -29,6 +29,16 @@ fn the_example_shows_every_setting_and_no_other() {
     known.remove("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
     let example = std::fs::read_to_string(tree::root().join(".env.example")).expect(".env.example is there");
     assert_eq!(shown(&example), known, "left: .env.example, right: the programs");
+}
+
+#[test]
+fn help_shows_every_setting() {
+    for mut command in [gateway::config::Config::command(), worker::config::Cli::command()] {
+        let help = command.render_long_help().to_string();
+        let is_shown = |name: &str| ["=", "]"].iter().any(|end| help.contains(&format!("[env: {name}{end}")));
+        let hidden: Vec<String> = variables(&command).into_iter().filter(|name| !is_shown(name)).collect();
+        assert!(hidden.is_empty(), "{hidden:?} are not in\n{help}");
+    }
 }
 
 #[test]

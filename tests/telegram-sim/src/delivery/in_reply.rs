@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::args::Args;
 use crate::floods::waiting::Core;
+use crate::handling::until_stopped;
 use crate::hub::Hub;
 use crate::ledger::Call;
 use crate::methods::{self, Name};
@@ -17,35 +18,37 @@ pub(super) fn call(hub: &Arc<Hub>, args: Args) {
     if method.is_empty() || method.starts_with("get") || NEVER.contains(&method.as_str()) {
         return;
     }
-    let hub = hub.clone();
-    hub.clone().tasks.spawn(async move {
-        let at_ms = hub.clock.now_ms();
-        let name = Name::called(&method);
-        let outcome = match name {
-            Some(name) => methods::call(&Core::of(&hub), name, &args).await,
-            None => Err(methods::unknown(&method)),
-        };
-        let (status, error, taken_ms) = match outcome {
-            Ok(answer) => (200, None, answer.taken_ms),
-            Err(error) => (error.code, Some(error.description), None),
-        };
-        let mut args = args.to_map();
-        args.remove("method");
-        let call = Call {
-            number: 0,
-            at_ms,
-            took_ms: hub.clock.now_ms() - at_ms,
-            taken_ms,
-            method: name.map_or(method, |name| name.as_str().to_owned()),
-            args,
-            status,
-            result: None,
-            error,
-            fault: None,
-            in_webhook_reply: true,
-        };
-        tracing::debug!(%call, "called in a webhook's reply");
-        hub.log(|log| log.record(call));
-        hub.wake();
-    });
+    let stop = hub.stop.clone();
+    hub.tasks.spawn(until_stopped(stop, run(hub.clone(), method, args)));
+}
+
+async fn run(hub: Arc<Hub>, method: String, args: Args) {
+    let at_ms = hub.clock.now_ms();
+    let name = Name::called(&method);
+    let outcome = match name {
+        Some(name) => methods::call(&Core::of(&hub), name, &args).await,
+        None => Err(methods::unknown(&method)),
+    };
+    let (status, error, taken_ms) = match outcome {
+        Ok(answer) => (200, None, answer.taken_ms),
+        Err(error) => (error.code, Some(error.description), None),
+    };
+    let mut args = args.to_map();
+    args.remove("method");
+    let call = Call {
+        number: 0,
+        at_ms,
+        took_ms: hub.clock.now_ms() - at_ms,
+        taken_ms,
+        method: name.map_or(method, |name| name.as_str().to_owned()),
+        args,
+        status,
+        result: None,
+        error,
+        fault: None,
+        in_webhook_reply: true,
+    };
+    tracing::debug!(%call, "called in a webhook's reply");
+    hub.log(|log| log.record(call));
+    hub.wake();
 }

@@ -1,8 +1,16 @@
 //! Names and titles are other people's text: nothing in them breaks a message, a button or an alert.
 
-use system_tests::{place::Place, standalone::Standalone};
+use rstest::rstest;
+use system_tests::{
+    stage::{
+        Form::{self, Split, StandAlone},
+        Protected, Stage,
+    },
+    wait::PATIENCE,
+};
 use telegram_sim::{
-    ids::UserId,
+    ids::{MessageId, UserId},
+    rights::AdminRights,
     world::{Person, seeing::Seen},
 };
 
@@ -32,36 +40,44 @@ fn hostile() -> Vec<Hostile> {
     all.into_iter().map(|(what, name)| Hostile { what, name }).collect()
 }
 
+#[rstest]
 #[tokio::test]
-async fn hostile_names_and_titles_break_nothing() -> anyhow::Result<()> {
-    let bot = Standalone::start().await?;
+async fn hostile_names_and_titles_break_nothing(#[values(StandAlone, Split)] form: Form) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
     let cases = hostile();
-    let stories =
-        cases.iter().map(async |hostile| story(&bot, hostile).await.map_err(|error| error.context(hostile.what)));
+    let stories = cases
+        .iter()
+        .enumerate()
+        .map(async |(n, hostile)| story(&stage, n, &hostile.name).await.map_err(|error| error.context(hostile.what)));
     futures::future::try_join_all(stories).await?;
-    anyhow::ensure!(bot.process.lines_with("panicked").is_empty(), "{:?}", bot.process.lines_with("panicked"));
+    let panics = stage.lines_with("panicked");
+    anyhow::ensure!(panics.is_empty(), "{panics:?}");
     Ok(())
 }
 
 /// The whole of it in a group, for a channel and by a person with such a name.
-async fn story(bot: &Standalone, hostile: &Hostile) -> anyhow::Result<()> {
-    let name = hostile.name.as_str();
-    let place = bot.place_titled(name, name);
-    bot.protect(&place).await?;
-    let ann = bot.world.person_like(&Person { first_name: name, last_name: Some(name), ..Person::default() });
-    bot.world.seed_members(place.group, &[ann]);
-    let message = bot.world.say(place.group, ann, name)?;
-    bot.deleted(place.group, message).await?;
-    bot.muted(place.group, ann).await?;
-    let warning = bot.warned(place.group, ann).await?;
+async fn story(stage: &Stage, n: usize, name: &str) -> anyhow::Result<()> {
+    let world = stage.story.world();
+    let news = stage.story.channel(name).public(&format!("hostile_{n}")).with_bot(AdminRights::INVITE_USERS).open();
+    let corner = stage.story.group(name).with_bot(AdminRights::MODERATOR).open();
+    stage.protect(&corner, &news).await?;
+    let place = Protected { corner, news };
+    let group = place.corner.id;
+    let ann = world.person_like(&Person { first_name: name, last_name: Some(name), ..Person::default() });
+    world.seed_members(group, &[ann]);
+    let hello = world.say(group, ann, name)?;
+    let punished = || (world.message(group, hello).is_none() && !world.can_speak(group, ann)).then_some(());
+    stage.story.until("her message to go, and her mute", punished).await?;
+    let warning = || world.bot_messages(group).into_iter().find(|seen| seen.button(BUTTON).is_some());
+    let warning = stage.story.until("a warning", warning).await?;
     mentions(&warning, ann)?;
     anyhow::ensure!(!warning.text.contains(['\u{202e}', '\u{2066}', '\n', '\r', '\u{7}']), "{warning:?}");
     let labels: Vec<&str> = warning.buttons.iter().flatten().map(|button| button.label.as_str()).collect();
     anyhow::ensure!(labels == ["Join Channel", BUTTON], "{warning:?}");
 
-    let status = bot.settled(&place).await?;
+    let status = stage.ask(&place.corner.owner(), &place.corner, "/status").await?;
     anyhow::ensure!(status.text.contains("all is well") && status.text.contains("Muted now: 1 person"), "{status:?}");
-    pressed(bot, &place, ann, &warning).await
+    pressed(stage, &place, ann, warning.id).await
 }
 
 /// The mention covers the name and nothing else, counted as Telegram counts.
@@ -80,13 +96,15 @@ fn mentions(warning: &Seen, who: UserId) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn pressed(bot: &Standalone, place: &Place, ann: UserId, warning: &Seen) -> anyhow::Result<()> {
-    let answer = bot.press(ann, place.group, warning.id, BUTTON).await?;
+async fn pressed(stage: &Stage, place: &Protected, ann: UserId, warning: MessageId) -> anyhow::Result<()> {
+    let (world, group) = (stage.story.world(), place.corner.id);
+    let answer = world.press(ann, group, warning, BUTTON)?.answer(PATIENCE).await?;
     anyhow::ensure!(answer.text.starts_with("You are not subscribed to "), "{answer:?}");
     anyhow::ensure!(answer.text.chars().count() <= 200, "{answer:?}");
-    bot.world.seed_members(place.channel, &[ann]);
-    let answer = bot.press(ann, place.group, warning.id, BUTTON).await?;
+    world.seed_members(place.news.id, &[ann]);
+    let answer = world.press(ann, group, warning, BUTTON)?.answer(PATIENCE).await?;
     anyhow::ensure!(answer.text.starts_with("Thank you"), "{answer:?}");
-    bot.released(place.group, ann).await?;
-    bot.deleted(place.group, warning.id).await
+    let free = || (world.can_speak(group, ann) && world.message(group, warning).is_none()).then_some(());
+    stage.story.until("her release, and the warning to go", free).await?;
+    Ok(())
 }
