@@ -9,6 +9,10 @@ use shared::{
     shard::Shards,
 };
 
+mod letters;
+
+pub use letters::{DeadLetters, LettersAction, LettersOn, Which};
+
 use crate::{
     cache::RedisUrl,
     store::{StoreConfig, url::DatabaseUrl},
@@ -24,6 +28,8 @@ pub enum Command {
     Run(Box<Config>),
     /// Bring the database to this program's version, or back.
     Migrate(Box<Migrate>),
+    /// Look after what could not be handled: list it, show it, try it again, drop it.
+    DeadLetters(Box<DeadLetters<LettersOn>>),
 }
 
 /// Takes updates from the queue, decides, and calls Telegram. A second worker stands by and takes over within seconds.

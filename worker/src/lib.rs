@@ -28,6 +28,7 @@ pub mod store;
 pub mod telegram;
 mod timers;
 
+pub mod dead_letters;
 mod menus;
 mod metrics;
 mod migrate;

@@ -4,6 +4,7 @@ mod allow;
 mod bot_itself;
 mod breaker;
 mod bursts;
+mod dead_letters;
 mod join_requests;
 mod joins;
 mod leaving;
