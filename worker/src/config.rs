@@ -9,8 +9,10 @@ use shared::{
     shard::Shards,
 };
 
+mod broadcast;
 mod letters;
 
+pub use broadcast::{Broadcast, BroadcastOn};
 pub use letters::{DeadLetters, LettersAction, LettersOn, Which};
 
 use crate::{
@@ -30,6 +32,8 @@ pub enum Command {
     Migrate(Box<Migrate>),
     /// Look after what could not be handled: list it, show it, try it again, drop it.
     DeadLetters(Box<DeadLetters<LettersOn>>),
+    /// Say something to all groups, or to their owners.
+    Broadcast(Box<Broadcast<BroadcastOn>>),
 }
 
 /// Takes updates from the queue, decides, and calls Telegram. A second worker stands by and takes over within seconds.

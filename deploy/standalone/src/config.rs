@@ -7,7 +7,7 @@ use shared::{
     shard::Shards,
 };
 use worker::{
-    config::{Access, DeadLetters, Limits, Migrate, Pool},
+    config::{Access, Broadcast, DeadLetters, Limits, Migrate, Pool},
     store::{StoreConfig, url::DatabaseUrl},
 };
 
@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Migrate(Box<Migrate>),
     /// Look after what could not be handled: list it, show it, try it again, drop it. The bot may run meanwhile.
     DeadLetters(Box<DeadLetters<File>>),
+    /// Say something to all groups, or to their owners. The bot may run meanwhile.
+    Broadcast(Box<Broadcast<Database>>),
 }
 
 /// Where an operator's command works.

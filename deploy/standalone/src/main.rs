@@ -9,9 +9,9 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use shared::{args, shutdown, telemetry};
-use worker::config::DeadLetters;
+use worker::config::{Broadcast, DeadLetters};
 
-use config::{Cli, Command, Config, File};
+use config::{Cli, Command, Config, Database, File};
 
 fn main() -> ExitCode {
     let cli: Cli = args::parse();
@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "demo")]
         Cli::Command(Command::Demo(demo)) => block_on(demo::run(demo)),
         Cli::Command(Command::Migrate(migrate)) => block_on(worker::migrate(*migrate)),
+        Cli::Command(Command::Broadcast(command)) => block_on(broadcast(*command)),
         Cli::Command(Command::DeadLetters(command)) => block_on(dead_letters(*command)),
         Cli::Command(Command::Run(config)) => block_on(run(*config)),
         Cli::Run(config) => block_on(run(config)),
@@ -34,6 +35,11 @@ async fn run(config: Config) -> anyhow::Result<()> {
     }
     let listeners = standalone::Listeners::bind(&config, &source).await?;
     standalone::run(config, source, listeners, shutdown::on_signal()?).await
+}
+
+async fn broadcast(command: Broadcast<Database>) -> anyhow::Result<()> {
+    let file = command.on.store();
+    worker::broadcast::run("gmbot-broadcast", &command, &file).await
 }
 
 async fn dead_letters(command: DeadLetters<File>) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 mod allow;
 mod bot_itself;
 mod breaker;
+mod broadcast;
 mod bursts;
 mod dead_letters;
 mod join_requests;
