@@ -13,6 +13,7 @@ use crate::{
 
 pub mod in_process;
 pub mod jetstream;
+pub mod letters;
 
 /// Puts envelopes into the queue.
 pub trait Publish: Clone + Send + Sync + 'static {
@@ -90,6 +91,9 @@ pub trait Deliver: Clone + Send + Sync + 'static {
 
     /// How many envelopes are stored and not yet done with.
     fn backlog(&self) -> impl Future<Output = Result<u64, DeliverError>> + Send;
+
+    /// How many dead letters are kept.
+    fn buried(&self) -> impl Future<Output = Result<u64, DeliverError>> + Send;
 
     /// Whether the queue can be reached, and how often it had to be reached anew. A period of ownership belongs to one connection: work
     /// is started only while connected and on the connection on which the period began. A queue that has no connection stays as it is, and

@@ -26,7 +26,7 @@ use telegram_sim::{
 };
 
 use crate::{
-    process::Process,
+    process::{Ended, Launch, Process},
     split::Split,
     standalone::Standalone,
     wait::{PATIENCE, wait_for},
@@ -141,6 +141,24 @@ impl Stage {
                 Ok(())
             }
         }
+    }
+
+    /// An operator's command of the program that works, with its settings: `gmbot …` or `worker …`.
+    pub fn command(&self, args: &[&str]) -> Launch {
+        let program = match &self.running {
+            Running::StandAlone(standalone) => standalone.launch(),
+            Running::Split(parts) => parts.split.worker(),
+        };
+        // The log goes to the same place here as what the command says.
+        program.env("RUST_LOG", "error").args(args)
+    }
+
+    /// Runs such a command to its end.
+    ///
+    /// # Errors
+    /// It does not end.
+    pub async fn runs(&self, args: &[&str]) -> anyhow::Result<Ended> {
+        self.command(args).run(PATIENCE).await
     }
 
     /// What the gateway has printed, if there is one, and the process that works.
@@ -398,6 +416,26 @@ impl Stage {
             Err(error) => Err(format!("{error:#}")),
         };
         wait_for(question, PATIENCE, counted).await
+    }
+
+    /// Runs a statement that holds all it needs, as both databases understand it.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn execute(&self, statement: &'static str) -> anyhow::Result<()> {
+        match &self.running {
+            Running::StandAlone(standalone) => {
+                let mut database = standalone.database().await?;
+                sqlx::query(statement).execute(&mut database).await?;
+                database.close().await?;
+            }
+            Running::Split(parts) => {
+                let mut database = parts.split.servers.database.connect().await?;
+                sqlx::query(statement).execute(&mut database).await?;
+                database.close().await?;
+            }
+        }
+        Ok(())
     }
 
     /// Runs a statement with one text in it, as both databases understand it; how many rows it changed.

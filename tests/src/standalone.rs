@@ -83,6 +83,11 @@ impl Standalone {
         Ok(Self { process, world: sim.world(), sim, launch, database, groups: AtomicUsize::new(0), _folder: folder })
     }
 
+    /// How gmbot is started.
+    pub fn launch(&self) -> Launch {
+        self.launch.clone()
+    }
+
     /// A connection to gmbot's own file, to see or set what nobody can by Telegram yet.
     ///
     /// # Errors

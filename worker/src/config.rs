@@ -9,6 +9,12 @@ use shared::{
     shard::Shards,
 };
 
+mod broadcast;
+mod letters;
+
+pub use broadcast::{Broadcast, BroadcastOn};
+pub use letters::{DeadLetters, LettersAction, LettersOn, Which};
+
 use crate::{
     cache::RedisUrl,
     store::{StoreConfig, url::DatabaseUrl},
@@ -24,6 +30,10 @@ pub enum Command {
     Run(Box<Config>),
     /// Bring the database to this program's version, or back.
     Migrate(Box<Migrate>),
+    /// Look after what could not be handled: list it, show it, try it again, drop it.
+    DeadLetters(Box<DeadLetters<LettersOn>>),
+    /// Say something to all groups, or to their owners.
+    Broadcast(Box<Broadcast<BroadcastOn>>),
 }
 
 /// Takes updates from the queue, decides, and calls Telegram. A second worker stands by and takes over within seconds.

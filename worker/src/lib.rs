@@ -28,6 +28,8 @@ pub mod store;
 pub mod telegram;
 mod timers;
 
+pub mod broadcast;
+pub mod dead_letters;
 mod menus;
 mod metrics;
 mod migrate;

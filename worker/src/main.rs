@@ -11,6 +11,8 @@ fn main() -> ExitCode {
     let cli: Cli = args::parse();
     args::exit(match cli {
         Cli::Command(Command::Migrate(migrate)) => block_on(worker::migrate(*migrate)),
+        Cli::Command(Command::Broadcast(command)) => block_on(worker::broadcast::on_servers(*command)),
+        Cli::Command(Command::DeadLetters(command)) => block_on(worker::dead_letters::on_servers(*command)),
         Cli::Command(Command::Run(config)) => block_on(run(*config)),
         Cli::Run(config) => block_on(run(config)),
     })

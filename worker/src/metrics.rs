@@ -40,6 +40,7 @@ pub struct IntakeMetrics {
     pub shards_owned: Gauge,
     pub lanes: Gauge,
     pub backlog: Gauge<u64, AtomicU64>,
+    pub buried: Gauge<u64, AtomicU64>,
 }
 
 impl IntakeMetrics {
@@ -54,6 +55,7 @@ impl IntakeMetrics {
             "Updates and tasks stored and not yet done with, over all shards",
             self.backlog.clone(),
         );
+        registry.register("dead_letters_kept", "Dead letters that wait for an operator", self.buried.clone());
     }
 }
 

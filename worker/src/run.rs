@@ -42,7 +42,7 @@ use crate::{
 /// How often a dependency that is missing at the start is tried.
 const TRY_EVERY: Duration = Duration::from_secs(1);
 
-/// How often the size of the queue is read for the metrics.
+/// How often the sizes of the queue and of the dead letters are read, for the metrics and `/stats`.
 const BACKLOG_EVERY: Duration = Duration::from_secs(5);
 
 /// Names of the readiness conditions.
@@ -303,6 +303,9 @@ async fn watch_backlog<Q: Deliver>(queue: Q, metrics: WorkerMetrics, stop: Cance
     loop {
         if let Ok(backlog) = queue.backlog().await {
             metrics.intake.backlog.set(backlog);
+        }
+        if let Ok(buried) = queue.buried().await {
+            metrics.intake.buried.set(buried);
         }
         tokio::select! {
             () = tokio::time::sleep(BACKLOG_EVERY) => {}

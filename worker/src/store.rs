@@ -5,6 +5,7 @@
 
 pub mod allowed;
 pub mod breakers;
+pub mod broadcasts;
 pub mod counts;
 pub mod effects;
 pub mod epochs;

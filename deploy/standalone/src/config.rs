@@ -7,7 +7,7 @@ use shared::{
     shard::Shards,
 };
 use worker::{
-    config::{Access, Limits, Migrate, Pool},
+    config::{Access, Broadcast, DeadLetters, Limits, Migrate, Pool},
     store::{StoreConfig, url::DatabaseUrl},
 };
 
@@ -23,6 +23,19 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Bring the database to this program's version, or back. Running the bot does it by itself.
     Migrate(Box<Migrate>),
+    /// Look after what could not be handled: list it, show it, try it again, drop it. The bot may run meanwhile.
+    DeadLetters(Box<DeadLetters<File>>),
+    /// Say something to all groups, or to their owners. The bot may run meanwhile.
+    Broadcast(Box<Broadcast<Database>>),
+}
+
+/// Where an operator's command works.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct File {
+    #[command(flatten)]
+    pub(crate) database: Database,
+    #[command(flatten)]
+    pub(crate) process: args::Process,
 }
 
 /// gmbot in one process: needs a bot token and nothing else.
@@ -51,6 +64,12 @@ pub(crate) struct Database {
     pub(crate) database_url: DatabaseUrl,
     #[command(flatten)]
     pub(crate) pool: Pool,
+}
+
+impl Database {
+    pub(crate) fn store(&self) -> StoreConfig {
+        StoreConfig { url: self.database_url.clone(), pool_size: self.pool.db_pool_size, shards: Config::shards() }
+    }
 }
 
 /// The error does not repeat the text, which may hold a password.
@@ -92,11 +111,7 @@ impl Config {
     }
 
     pub(crate) fn store(&self) -> StoreConfig {
-        StoreConfig {
-            url: self.database.database_url.clone(),
-            pool_size: self.database.pool.db_pool_size,
-            shards: Self::shards(),
-        }
+        self.database.store()
     }
 }
 

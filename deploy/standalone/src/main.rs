@@ -9,8 +9,9 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use shared::{args, shutdown, telemetry};
+use worker::config::{Broadcast, DeadLetters};
 
-use config::{Cli, Command, Config};
+use config::{Cli, Command, Config, Database, File};
 
 fn main() -> ExitCode {
     let cli: Cli = args::parse();
@@ -18,6 +19,8 @@ fn main() -> ExitCode {
         #[cfg(feature = "demo")]
         Cli::Command(Command::Demo(demo)) => block_on(demo::run(demo)),
         Cli::Command(Command::Migrate(migrate)) => block_on(worker::migrate(*migrate)),
+        Cli::Command(Command::Broadcast(command)) => block_on(broadcast(*command)),
+        Cli::Command(Command::DeadLetters(command)) => block_on(dead_letters(*command)),
         Cli::Command(Command::Run(config)) => block_on(run(*config)),
         Cli::Run(config) => block_on(run(config)),
     })
@@ -32,6 +35,18 @@ async fn run(config: Config) -> anyhow::Result<()> {
     }
     let listeners = standalone::Listeners::bind(&config, &source).await?;
     standalone::run(config, source, listeners, shutdown::on_signal()?).await
+}
+
+async fn broadcast(command: Broadcast<Database>) -> anyhow::Result<()> {
+    let file = command.on.store();
+    worker::broadcast::run("gmbot-broadcast", &command, &file).await
+}
+
+async fn dead_letters(command: DeadLetters<File>) -> anyhow::Result<()> {
+    let File { database, process } = command.on();
+    let _telemetry = telemetry::init("gmbot-dead-letters", process)?;
+    let file = database.store();
+    worker::dead_letters::in_file(command, &file).await
 }
 
 fn block_on(program: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

@@ -54,6 +54,9 @@ pub trait Inbox: Clone + Send + Sync + 'static {
     /// How many rows there are.
     fn count(&self) -> impl Future<Output = Result<u64, InboxError>> + Send;
 
+    /// How many dead letters there are.
+    fn buried(&self) -> impl Future<Output = Result<u64, InboxError>> + Send;
+
     /// A number higher than every one given before, also before a restart.
     fn next_epoch(&self) -> impl Future<Output = Result<u64, InboxError>> + Send;
 }
@@ -217,7 +220,16 @@ impl<I: Inbox> Deliver for InProcess<I> {
     }
 
     async fn backlog(&self) -> Result<u64, DeliverError> {
-        self.0.inbox.count().await.map_err(DeliverError::Unavailable)
+        let waiting = self.0.inbox.count().await.map_err(DeliverError::Unavailable)?;
+        if waiting > 0 {
+            // Another process may have stored rows, a replay of a dead letter: whoever sleeps looks once more.
+            self.0.parts.iter().for_each(|part| part.arrived.notify_one());
+        }
+        Ok(waiting)
+    }
+
+    async fn buried(&self) -> Result<u64, DeliverError> {
+        self.0.inbox.buried().await.map_err(DeliverError::Unavailable)
     }
 }
 

@@ -25,6 +25,7 @@ use crate::{
 
 mod deliveries;
 mod lease;
+mod letters;
 mod names;
 mod setup;
 
@@ -209,12 +210,17 @@ impl JetStream {
 
 impl Publish for JetStream {
     async fn publish(&self, envelope: &Envelope) -> Result<Stored, PublishError> {
+        self.publish_as(envelope, subject::message_id(envelope.bot, &envelope.kind)).await
+    }
+}
+
+impl JetStream {
+    async fn publish_as(&self, envelope: &Envelope, message_id: String) -> Result<Stored, PublishError> {
         let subject = self.0.names.subject(subject::of(self.0.shards, envelope));
         let mut headers = HeaderMap::new();
         for (name, value) in envelope.headers() {
             headers.insert(name, value);
         }
-        let message_id = subject::message_id(envelope.bot, &envelope.kind);
         trace_context::sent("nats", &subject, &message_id);
         headers.insert(async_nats::header::NATS_MESSAGE_ID, message_id);
         let mut first = true;
@@ -238,9 +244,7 @@ impl Publish for JetStream {
             }
         }
     }
-}
 
-impl JetStream {
     async fn connected_soon(&self) -> Result<(), NotConnected> {
         if self.connected().is_ok() {
             return Ok(());

@@ -39,10 +39,11 @@ const RULES: &[Rule] = &[
     },
     Rule {
         files: &["worker/src"],
-        // run joins the parts, timers publish due rows, and the inbox in SQLite is the one table that the queue asks for.
+        // run joins the parts, an operator's command looks after the dead letters, timers publish due rows, and the inbox in SQLite is the one table that the queue asks for.
         except: &[
             "worker/src/intake",
             "worker/src/run",
+            "worker/src/dead_letters",
             "worker/src/timers",
             "worker/src/store/inbox",
             "worker/src/store/tests/durable_queue",

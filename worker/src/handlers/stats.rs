@@ -23,6 +23,6 @@ pub(crate) async fn on_stats(
     message: &MessagePosted,
 ) -> Result<(), HandlerError> {
     let counts = store.counts().await?;
-    let stats = Stats { counts, dead_letters: intake.dead_letters.get(), lag: intake.backlog.get(), up };
+    let stats = Stats { counts, dead_letters: intake.buried.get(), lag: intake.backlog.get(), up };
     enforcer.say(fence, message.chat.id, own::stats(&stats), None, &[]).await.map(drop)
 }

@@ -124,6 +124,14 @@ impl Store {
         .await
     }
 
+    /// Forgets that an update had its effect: it is to be handled once more. No epoch: an operator does it, from outside of every shard.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn unmark(&self, key: &str) -> Result<(), StoreError> {
+        self.run(self.sql("unmark", "DELETE FROM effects WHERE key = $1").bind(key)).await.map(drop)
+    }
+
     /// Which of these updates had an effect.
     ///
     /// # Errors

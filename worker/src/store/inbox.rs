@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use shared::{
     queue::{
-        DeadLetter, Stored,
-        in_process::{self, InboxError, NewRow},
+        DeadLetter, DeliverError, PublishError, Stored,
+        in_process::{self, Inbox as _, InboxError, NewRow},
+        letters::{Kept, Letters, Replay},
     },
     shard::Shard,
 };
@@ -94,6 +95,11 @@ impl in_process::Inbox for Inbox {
         Ok(number(self.0.row(sql).await?, "waiting")?)
     }
 
+    async fn buried(&self) -> Result<u64, InboxError> {
+        let sql = self.0.sql("inbox_buried", "SELECT COUNT(*) AS buried FROM dead_letters");
+        Ok(number(self.0.row(sql).await?, "buried")?)
+    }
+
     async fn next_epoch(&self) -> Result<u64, InboxError> {
         let sql = self
             .0
@@ -101,6 +107,47 @@ impl in_process::Inbox for Inbox {
             .push(" ON CONFLICT (id) DO UPDATE SET epoch = inbox_epoch.epoch + 1 RETURNING epoch");
         Ok(number(self.0.run_returning(sql).await?, "epoch")?)
     }
+}
+
+impl Letters for Inbox {
+    async fn letter_from(&self, id: u64) -> Result<Option<Kept>, DeliverError> {
+        let Ok(id) = i64::try_from(id) else { return Ok(None) };
+        let sql = self
+            .0
+            .sql("letter_from", "SELECT id, headers, body, reason, attempts, trace_id, buried_ms FROM dead_letters")
+            .push(" WHERE id >= $1 ORDER BY id LIMIT 1")
+            .bind(id);
+        let row = self.0.row(sql).await.map_err(unavailable)?;
+        row.as_ref().map(read_letter).transpose().map_err(unavailable)
+    }
+
+    async fn drop_letter(&self, id: u64) -> Result<bool, DeliverError> {
+        let Ok(id) = i64::try_from(id) else { return Ok(false) };
+        let sql = self.0.sql("letter_drop", "DELETE FROM dead_letters WHERE id = $1").bind(id);
+        Ok(self.0.run(sql).await.map_err(unavailable)? > 0)
+    }
+
+    async fn replay(&self, replay: &Replay) -> Result<Stored, PublishError> {
+        let Replay { envelope, message_id, .. } = replay;
+        let shard = self.0.shards.of(envelope.routing);
+        let row = NewRow { message_id, shard, headers: &envelope.headers(), body: &envelope.body };
+        self.insert(&row).await.map_err(PublishError::Unavailable)
+    }
+}
+
+fn unavailable(err: StoreError) -> DeliverError {
+    DeliverError::Unavailable(Box::new(err))
+}
+
+fn read_letter(row: &Row) -> Result<Kept, StoreError> {
+    let letter = DeadLetter {
+        headers: serde_json::from_str(&row.text("headers")?).map_err(|_| row.bad("headers"))?,
+        body: Bytes::from(row.bytes("body")?),
+        reason: row.text("reason")?,
+        attempts: u32::try_from(row.int("attempts")?).map_err(|_| row.bad("attempts"))?,
+        trace_id: row.text("trace_id")?,
+    };
+    Ok(Kept { id: u64::try_from(row.int("id")?).map_err(|_| row.bad("id"))?, buried_ms: row.int("buried_ms")?, letter })
 }
 
 fn read(row: &Row) -> Result<in_process::Row, StoreError> {

@@ -64,7 +64,7 @@ fn open(text: &str, url: &str) -> Option<Button> {
 /// What `/stats` tells.
 pub(crate) struct Stats {
     pub counts: Counts,
-    /// Given up since this process started.
+    /// Given up, and not yet looked after by an operator.
     pub dead_letters: u64,
     /// Waiting in the queue.
     pub lag: u64,
@@ -79,7 +79,7 @@ pub(crate) fn stats(stats: &Stats) -> String {
         format!("Open mutes: {open_mutes}"),
         format!("Channels that cannot be checked: {open_breakers}"),
         format!("Waiting in the queue: {}", stats.lag),
-        format!("Dead letters since the start: {}", stats.dead_letters),
+        format!("Dead letters: {}", stats.dead_letters),
         format!("Version {}, up for {}", env!("CARGO_PKG_VERSION"), lasted(stats.up)),
     ]
     .join("\n")

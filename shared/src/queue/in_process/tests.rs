@@ -67,6 +67,10 @@ impl Inbox for Memory {
         Ok(self.with(|rows| u64::try_from(rows.rows.len()))?)
     }
 
+    async fn buried(&self) -> Result<u64, InboxError> {
+        Ok(self.with(|rows| u64::try_from(rows.letters.len()))?)
+    }
+
     async fn next_epoch(&self) -> Result<u64, InboxError> {
         Ok(self.with(|rows| {
             rows.epochs += 1;

@@ -47,6 +47,11 @@ const ATTEMPTS: usize = 5;
 /// Longer reasons are cut: a header is no place for a log.
 const MAX_REASON: usize = 1000;
 
+/// What stands beside the original's headers in a dead letter.
+pub(super) const REASON: &str = "Gmbot-Reason";
+pub(super) const ATTEMPTS_MADE: &str = "Gmbot-Attempts";
+pub(super) const TRACE_ID: &str = "Gmbot-Trace-Id";
+
 impl Deliver for JetStream {
     type Deliveries = Deliveries;
     type Receipt = Receipt;
@@ -114,6 +119,12 @@ impl Deliver for JetStream {
     async fn backlog(&self) -> Result<u64, DeliverError> {
         self.connected().map_err(unavailable)?;
         let stream = self.0.context.get_stream(&self.0.names.stream).await.map_err(unavailable)?;
+        Ok(stream.cached_info().state.messages)
+    }
+
+    async fn buried(&self) -> Result<u64, DeliverError> {
+        self.connected().map_err(unavailable)?;
+        let stream = self.0.context.get_stream(&self.0.names.dead_letters).await.map_err(unavailable)?;
         Ok(stream.cached_info().state.messages)
     }
 
@@ -234,11 +245,8 @@ fn read(headers: Option<&HeaderMap>, body: bytes::Bytes) -> Result<Envelope, Unr
 fn letter_headers(letter: &DeadLetter) -> HeaderMap {
     let mut hasher = DefaultHasher::new();
     (&letter.headers, &letter.body, &letter.reason, &letter.trace_id).hash(&mut hasher);
-    let own = [
-        ("Gmbot-Reason", letter.reason.as_str()),
-        ("Gmbot-Attempts", &letter.attempts.to_string()),
-        ("Gmbot-Trace-Id", &letter.trace_id),
-    ];
+    let own =
+        [(REASON, letter.reason.as_str()), (ATTEMPTS_MADE, &letter.attempts.to_string()), (TRACE_ID, &letter.trace_id)];
     let mut headers = HeaderMap::new();
     let original = letter.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, value) in original.chain(own) {

@@ -180,6 +180,10 @@ impl Deliver for Queue {
         self.rows.backlog().await
     }
 
+    async fn buried(&self) -> Result<u64, DeliverError> {
+        self.rows.buried().await
+    }
+
     fn connection(&self) -> watch::Receiver<Connection> {
         self.trouble.connection.subscribe()
     }

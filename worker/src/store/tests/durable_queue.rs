@@ -8,6 +8,7 @@ use shared::{
     queue::{
         DeadLetter, Deliver as _, Publish as _, Stored,
         in_process::{InProcess, Inbox as _, NewRow},
+        letters::Letters as _,
     },
     shard::Shard,
 };
@@ -113,4 +114,45 @@ async fn a_letter_is_buried_once() {
     }
     assert_eq!(count(&db.store, "SELECT COUNT(*) AS n FROM dead_letters").await, 1);
     assert_eq!(count(&db.store, "SELECT attempts AS n FROM dead_letters").await, 2);
+}
+
+#[tokio::test]
+async fn a_letter_is_found_replayed_once_under_its_new_id_and_dropped() {
+    let db = Database::sqlite().await;
+    let inbox = db.store.inbox().expect("SQLite");
+    let old = queue(&db.store).await;
+    assert_eq!(old.publish(&update(1)).await.expect("stored"), Stored::New);
+    let letter = DeadLetter {
+        headers: update(1).headers(),
+        body: update(1).body,
+        reason: "its handler panicked".to_owned(),
+        attempts: 5,
+        trace_id: "abc".to_owned(),
+    };
+    inbox.bury(&letter).await.expect("buried");
+    let kept = inbox.letter_from(0).await.expect("an answer").expect("a letter");
+    assert_eq!((kept.letter.attempts, kept.letter.trace_id.as_str()), (5, "abc"));
+    assert!(inbox.letter_from(kept.id + 1).await.expect("an answer").is_none());
+    let replay = kept.replay().expect("readable");
+    assert_eq!(inbox.replay(&replay).await.expect("stored"), Stored::New);
+    assert_eq!(inbox.replay(&replay).await.expect("known"), Stored::Duplicate);
+    assert_eq!(old.buried().await.expect("a number"), 1);
+    assert!(inbox.drop_letter(kept.id).await.expect("dropped"));
+    assert!(!inbox.drop_letter(kept.id).await.expect("an answer"), "it was gone");
+}
+
+#[tokio::test]
+async fn the_queue_notices_what_another_process_has_stored() {
+    let db = Database::sqlite().await;
+    let running = queue(&db.store).await;
+    let shard = db.store.shards.of(RoutingKey(-100));
+    let lease = running.take(shard, "me").await.expect("an answer").expect("granted");
+    let mut deliveries = running.open(&lease).await.expect("deliveries");
+    let mut next = std::pin::pin!(deliveries.next());
+    assert!(futures::poll!(&mut next).is_pending());
+    queue(&db.another().await).await.publish(&update(1)).await.expect("stored");
+    // Looked at by the running one from time to time, for its metrics.
+    assert_eq!(running.backlog().await.expect("a number"), 1);
+    let delivery = next.await.expect("one").expect("a delivery");
+    assert_eq!(delivery.content.expect("an envelope"), update(1));
 }
