@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the build and the tests need and this machine lacks: a C compiler, Postgres, Redis and nats-server; Chromium and Node with
+# Installs what the build and the tests need and this machine lacks: a C compiler, Postgres, Redis, nats-server and libfaketime; Chromium and Node with
 # playwright-core for the playground's page; Python with aiogram, whose bot meets the simulator.
 # Needs Debian (or a system with apt-get), and sudo unless run as root. Does nothing where everything is there.
 set -euo pipefail
@@ -17,6 +17,7 @@ has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || { h
 has_nats() { [ -n "${NATS_SERVER_BIN:-}" ] || "$tools/nats/bin/nats-server" --version 2>/dev/null | grep -q "v$nats_version\$"; }
 has_aiogram() { "$tools/aiogram/bin/python" -c "import aiogram; exit(aiogram.__version__ != '$aiogram_version')" 2>/dev/null; }
 has_playwright() { grep -qs "\"version\": \"$playwright_version\"" "$tools/playwright/node_modules/playwright-core/package.json"; }
+has_faketime() { compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null; }
 has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
 packages=()
@@ -24,6 +25,8 @@ has cc || packages+=(gcc libc6-dev)
 # Debian starts the servers that it installs, on their usual ports. The tests use the programs only, never these servers.
 has_postgres || packages+=(postgresql)
 [ -n "${REDIS_SERVER_BIN:-}" ] || has redis-server || packages+=(redis-server)
+# For runs on a clock that runs ahead.
+has_faketime || packages+=(libfaketime)
 { has_nats && has_aiogram; } || has_venv || packages+=(python3 python3-venv)
 [ -n "${CHROMIUM_BIN:-}" ] || has chromium || packages+=(chromium fonts-dejavu-core fonts-noto-color-emoji)
 has node || packages+=(nodejs)

@@ -12,5 +12,9 @@ cargo build --locked --workspace --all-targets
 : "${NATS_SERVER_BIN:=$(realpath "${CARGO_TARGET_DIR:-target}")/tools/nats/bin/nats-server}"
 export NATS_SERVER_BIN
 
+# They wait more than they compute: two at a time on each core.
+: "${RUST_TEST_THREADS:=$((2 * $(nproc)))}"
+export RUST_TEST_THREADS
+
 # Postgres is for the store's tests. It, and every server that a test starts, ends with this command, also by Ctrl-C.
 exec "${CARGO_TARGET_DIR:-target}/debug/with-postgres" cargo test --locked --workspace --no-fail-fast "$@"

@@ -3,10 +3,10 @@
 use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use shared::{
@@ -29,13 +29,43 @@ pub struct Accept<Q> {
     queue: Q,
     bot: BotId,
     metrics: Metrics,
-    /// The queue refused the last one: one log line an outage.
-    failing: Arc<AtomicBool>,
+    outage: Arc<Outage>,
+}
+
+/// Whether the queue refuses updates: one log line when that begins, and one when it is over.
+#[derive(Debug, Default)]
+struct Outage {
+    /// Read with every update, written once an outage.
+    is_told: AtomicBool,
+    told: Mutex<Option<Instant>>,
+}
+
+/// A queue that is full takes one now and then: that is one outage, told no more often than this.
+const TELL_EVERY: Duration = Duration::from_secs(30);
+
+impl Outage {
+    /// One was refused at this time: whether that is to be told.
+    fn is_new(&self, now: Instant) -> bool {
+        if self.is_told.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_some_and(|told| now.duration_since(told) < TELL_EVERY) {
+            return false;
+        }
+        *told = Some(now);
+        !self.is_told.swap(true, Ordering::Relaxed)
+    }
+
+    /// One was taken: whether the end is to be told.
+    fn is_over(&self) -> bool {
+        self.is_told.load(Ordering::Relaxed) && self.is_told.swap(false, Ordering::Relaxed)
+    }
 }
 
 impl<Q: Publish> Accept<Q> {
     pub fn new(queue: Q, bot: BotId, metrics: Metrics) -> Self {
-        Self { queue, bot, metrics, failing: Arc::default() }
+        Self { queue, bot, metrics, outage: Arc::default() }
     }
 
     /// Returns once the update is stored.
@@ -87,15 +117,16 @@ impl<Q: Publish> Accept<Q> {
     fn tell(&self, stored: &Result<Stored, PublishError>) {
         match stored {
             Ok(_) => {
-                // Read first: it is written once an outage, and read with every update.
-                if self.failing.load(Ordering::Relaxed) && self.failing.swap(false, Ordering::Relaxed) {
+                if self.outage.is_over() {
                     tracing::info!("the queue takes updates again");
                 }
             }
             // One busy chat, not an outage; the metric counts it.
             Err(PublishError::ChatFull) => {}
+            // The connection tells of itself.
+            Err(PublishError::NotConnected) => {}
             Err(error) => {
-                if !self.failing.swap(true, Ordering::Relaxed) {
+                if self.outage.is_new(Instant::now()) {
                     let error = shared::telemetry::chain(error);
                     tracing::error!(error, "the queue takes no updates; Telegram keeps them until it does");
                 }
@@ -164,6 +195,17 @@ mod tests {
             assert_eq!(envelope.kind, envelope::Kind::Update(UpdateId(5)));
             assert_eq!((&envelope.body[..], envelope.received_ms), (json.as_bytes(), 42));
         }
+    }
+
+    #[test]
+    fn a_full_queue_that_takes_one_now_and_then_is_not_told_each_time() {
+        let (outage, start) = (Outage::default(), Instant::now());
+        let refused = |seconds| outage.is_new(start + Duration::from_secs(seconds));
+        assert!(!outage.is_over(), "there was none");
+        assert!(refused(0) && !refused(1), "told once");
+        assert!(outage.is_over() && !outage.is_over(), "and its end at once");
+        assert!(!refused(2) && !outage.is_over() && !refused(29));
+        assert!(refused(30) && outage.is_over());
     }
 
     #[test]

@@ -103,7 +103,7 @@ async fn bind(process: &Process, port: u16, variable: &str) -> anyhow::Result<Tc
 pub async fn run(config: Config, source: Source, listeners: Listeners, stop: CancellationToken) -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
-    let readiness = Readiness::new(&["nats"]);
+    let readiness = Readiness::new(&["nats"]).told_elsewhere("nats");
     let queue = Arc::new(OnceLock::<JetStream>::new());
     let admin = Admin::new(registry, readiness.clone(), config.process.metrics_auth.clone()).check("nats", {
         let queue = Arc::clone(&queue);
@@ -120,7 +120,7 @@ pub async fn run(config: Config, source: Source, listeners: Listeners, stop: Can
     let done = CancellationToken::new();
     let work = async {
         let _done = done.clone().drop_guard();
-        let settings = JetStreamConfig::new(&config.queue, "gmbot gateway");
+        let settings = JetStreamConfig::new(&config.queue, Some(config.bot.bot_token.bot()), "gmbot gateway");
         let connected = match JetStream::connect(&settings, &stop).await {
             Ok(connected) => connected,
             Err(ConnectError::Stopped) => return Ok(()),

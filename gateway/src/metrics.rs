@@ -103,6 +103,12 @@ impl Metrics {
         self.0.responses.get_or_create(&StatusLabels { status: status.as_u16() }).inc();
     }
 
+    /// How many webhook requests were asked to come again.
+    pub(crate) fn refused(&self) -> u64 {
+        let status = http::StatusCode::SERVICE_UNAVAILABLE.as_u16();
+        self.0.responses.get_or_create(&StatusLabels { status }).get()
+    }
+
     pub(crate) fn telegram_error(&self, method: &'static str, error: &'static str) {
         self.0.telegram_errors.get_or_create(&ErrorLabels { method, error }).inc();
     }

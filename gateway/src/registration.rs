@@ -27,7 +27,7 @@ pub async fn keep(
     metrics: &Metrics,
     stop: &CancellationToken,
 ) -> Result<(), BadSetting> {
-    let mut keeper = Keeper { api, webhook, metrics, set: false, ever: false, told: None };
+    let mut keeper = Keeper { api, webhook, metrics, set: false, ever: false, told: None, refused: 0 };
     tokio::select! {
         bad = keeper.keep() => Err(bad),
         () = stop.cancelled() => Ok(()),
@@ -43,6 +43,8 @@ struct Keeper<'a> {
     ever: bool,
     /// The date of the last delivery error that was seen.
     told: Option<i64>,
+    /// How many updates we had refused for the moment by then.
+    refused: u64,
 }
 
 impl Keeper<'_> {
@@ -91,7 +93,13 @@ impl Keeper<'_> {
         if told.is_some_and(|told| told != last) && last != 0 {
             // Not named `message`: that is the name of the line itself.
             let error = info.last_error_message.as_deref().unwrap_or("no reason given");
-            tracing::warn!(error, pending = info.pending_update_count, "Telegram could not deliver to the webhook");
+            let refused = self.metrics.refused();
+            if std::mem::replace(&mut self.refused, refused) != refused && error.contains(" 503 ") {
+                // That is our own answer while the queue takes nothing, of which is told already.
+                tracing::debug!(error, pending = info.pending_update_count, "Telegram was asked to come again");
+            } else {
+                tracing::warn!(error, pending = info.pending_update_count, "Telegram could not deliver to the webhook");
+            }
         }
     }
 }

@@ -120,7 +120,7 @@ impl Answer {
     fn not_stored(error: &PublishError) -> Self {
         match error {
             // Likely to be over soon.
-            PublishError::Unavailable(_) => Self::later(1),
+            PublishError::NotConnected | PublishError::Unavailable(_) => Self::later(1),
             PublishError::ChatFull => Self::later(2),
             // Needs a person, or a backlog that drains.
             PublishError::QueueFull | PublishError::WrongShards { .. } => Self::later(5),

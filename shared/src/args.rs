@@ -43,6 +43,7 @@ pub struct Process {
     pub metrics_auth: Option<BasicAuth>,
     /// How long running work may go on after SIGTERM, in seconds.
     ///
+    /// A worker among others gives its chats to them after two or three, whatever a slow call still does.
     /// Must be shorter than what the supervisor waits before SIGKILL (Kubernetes: 30).
     #[arg(long, env = "DRAIN_SECONDS", default_value_t = 25)]
     pub drain_seconds: u64,
@@ -121,6 +122,8 @@ pub struct Queue {
     /// On how many NATS servers each update is stored: 1, 3 or 5.
     ///
     /// 3 survives the loss of a server and needs a cluster of at least three; each copy costs disk and time.
+    /// Written into the queue when it is first made: the same in every gateway and worker, and another number is refused.
+    /// `nats stream edit` changes it.
     #[arg(long, env = "NATS_REPLICAS", default_value_t = 1, value_parser = PossibleValuesParser::new(["1", "3", "5"]).try_map(|text| text.parse::<u8>()))]
     pub nats_replicas: u8,
     /// Room on each NATS server's disk for updates that are not yet handled, in MiB; what does not fit stays with Telegram.
@@ -131,8 +134,24 @@ pub struct Queue {
     /// Into how many parts the chats are divided: an upper limit to the number of workers.
     ///
     /// Written into the queue's names when it is first made: the same in every gateway and worker, and another number is refused.
+    /// `worker reshard` changes it.
     #[arg(long, env = "SHARDS", default_value = "32")]
     pub shards: Shards,
+}
+
+/// Whose queue a command is about that does not call Telegram.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Queue")]
+pub struct QueueOf {
+    /// The bot's token, if the queue of another bot is to be refused.
+    #[arg(long, env = "BOT_TOKEN", hide_env_values = true)]
+    pub bot_token: Option<BotToken>,
+}
+
+impl QueueOf {
+    pub fn id(&self) -> Option<BotId> {
+        self.bot_token.as_ref().map(BotToken::bot)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -7,6 +7,7 @@ use futures::Stream;
 use tokio::sync::watch;
 
 use crate::{
+    args::BadSetting,
     envelope::{Envelope, Malformed},
     shard::Shard,
 };
@@ -40,6 +41,9 @@ pub enum PublishError {
     /// The stream has another number of shards: a setting is wrong and waiting does not help.
     #[error("the queue has no place for {subject}: is SHARDS the same everywhere?")]
     WrongShards { subject: String },
+    /// It may or may not have been stored; repeat with the same id. The connection logs its own outages.
+    #[error("there is no connection to the queue")]
+    NotConnected,
     /// It may or may not have been stored; repeat with the same id.
     #[error("the queue did not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -52,7 +56,7 @@ impl PublishError {
             Self::ChatFull => "chat_full",
             Self::QueueFull => "queue_full",
             Self::WrongShards { .. } => "wrong_shards",
-            Self::Unavailable(_) => "unavailable",
+            Self::NotConnected | Self::Unavailable(_) => "unavailable",
         }
     }
 }
@@ -82,6 +86,22 @@ pub trait Deliver: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`DeliverError::Lost`] when a later period has begun.
     fn open(&self, lease: &Lease) -> impl Future<Output = Result<Self::Deliveries, DeliverError>> + Send;
+
+    /// Ends the deliveries of a period of which nothing is in hand any more, so that the next owner knows that nothing was cut short.
+    /// `acked` is how many of them were: those acks have arrived when this returns.
+    fn close(&self, _lease: &Lease, _acked: u64) -> impl Future<Output = Result<(), DeliverError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// How many deliveries of this period the queue holds for acked; none where an ack that was sent cannot be lost.
+    fn acked(&self, _lease: &Lease) -> impl Future<Output = Result<Option<u64>, DeliverError>> + Send {
+        std::future::ready(Ok(None))
+    }
+
+    /// The other workers on this queue; none where there can be no others, and every shard is ours.
+    fn peers(&self) -> Option<jetstream::Peers> {
+        None
+    }
 
     /// The envelope is done with.
     fn ack(&self, receipt: &Self::Receipt) -> impl Future<Output = Result<(), DeliverError>> + Send;
@@ -132,6 +152,8 @@ pub struct Delivery<R> {
     pub sequence: u64,
     /// Consecutive within one period; a gap means that something was missed.
     pub delivered: u64,
+    /// A process that ended without a word had it, so it may be what ended that process.
+    pub cut_short: bool,
     /// An envelope, or the raw bytes of what is none and why.
     pub content: Result<Envelope, Unreadable>,
     pub receipt: R,
@@ -166,6 +188,9 @@ pub enum DeliverError {
     /// This period's deliveries ended or skipped one: begin a new period.
     #[error("the deliveries were interrupted")]
     Interrupted(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It has become another queue than the settings say, and nothing that passes: this process has to be started anew.
+    #[error("the queue does not fit the settings any more")]
+    Setting(#[source] BadSetting),
     #[error("the queue did not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

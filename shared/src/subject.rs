@@ -15,8 +15,17 @@ pub fn of(shards: Shards, envelope: &Envelope) -> String {
         Source::Messages => format!("upd.{shards}.{shard}.{chat}.m"),
         Source::Bot => format!("upd.{shards}.{shard}.{chat}.b"),
         Source::User(user) => format!("upd.{shards}.{shard}.{chat}.u{user}"),
+        // Of their own, so that whoever waits for their release finds room though thousands of others are released.
+        Source::Task if envelope.bulk => format!("upd.{shards}.{shard}.{chat}.bulk"),
         Source::Task => format!("upd.{shards}.{shard}.{chat}.task"),
     }
+}
+
+/// What a subject is called where the number of shards is another.
+pub fn of_other(shards: Shards, subject: &str) -> Option<String> {
+    let ["upd", _, _, chat, queue] = subject.split('.').collect::<Vec<_>>()[..] else { return None };
+    let shard = shards.of(RoutingKey(chat.parse().ok()?));
+    Some(format!("upd.{shards}.{shard}.{chat}.{queue}"))
 }
 
 /// All that is stored, whatever its shard: the stream's subjects.
@@ -70,6 +79,15 @@ mod tests {
         for (chat, source, subject) in cases {
             let envelope = Envelope::update(BotId(1), RoutingKey(chat), source, UpdateId(5), 0, bytes::Bytes::new());
             assert_eq!(of(shards, &envelope), subject);
+            let seven = Shards::new(NonZeroU16::new(7).expect("not zero"));
+            assert_eq!(of_other(shards, &of(seven, &envelope)).as_deref(), Some(subject));
+        }
+        let mut bulk = Envelope::task(BotId(1), RoutingKey(42), 7, 1, 0, bytes::Bytes::new());
+        assert_eq!(of(shards, &bulk), "upd.32.2.42.task");
+        bulk.bulk = true;
+        assert_eq!(of(shards, &bulk), "upd.32.2.42.bulk");
+        for stranger in ["upd.7.1.chat.m", "upd.7.1.5", "dlq.5"] {
+            assert_eq!(of_other(shards, stranger), None);
         }
         assert_eq!(all(shards), "upd.32.*.*.*");
         assert_eq!(of_shard(shards, Shard(7)), "upd.32.7.*.*");

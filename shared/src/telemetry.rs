@@ -74,9 +74,10 @@ pub fn init(service: &'static str, process: &Process) -> Result<Guard, Telemetry
         .with_threads(false)
         .with_tracked_inactivity(false)
         .with_filter(LevelFilter::INFO);
-    // The NATS client tells of every attempt to reconnect, four a second, and the database's of every connection it finds dead; outages are
-    // told once where they matter. What RUST_LOG says comes later and stands above it.
-    let filter = EnvFilter::new(format!("async_nats=warn,sqlx=warn,sqlx_core=warn,{}", process.log.0));
+    // The NATS client tells of every attempt to reconnect, four a second, and the database's of every connection that it finds dead or that is
+    // of no use; outages are told once where they matter. What RUST_LOG says comes later and stands above it.
+    let filter =
+        EnvFilter::new(format!("async_nats=warn,sqlx=error,sqlx_core=error,sqlx_core::pool=off,{}", process.log.0));
     let registry = tracing_subscriber::registry().with(traces);
     let mut lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     if !std::io::stderr().is_terminal() {

@@ -21,17 +21,22 @@
 //! # Ok(()) }
 //! ```
 
+pub mod acts;
 pub mod place;
 pub mod split;
 pub mod stage;
 pub mod standalone;
 
+pub mod chaos;
+
 pub mod process;
 pub mod services;
+pub mod terminal;
 pub mod tools;
 
 pub mod wait;
 
 pub mod child;
+pub mod collector;
 pub mod http;
 pub mod ports;

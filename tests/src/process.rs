@@ -3,7 +3,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::{
     child::{Child, Signal, Spec},
     http, ports,
+    terminal::Terminal,
     wait::wait_for,
 };
 
@@ -58,7 +59,13 @@ pub struct Launch {
     program: PathBuf,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    instead: Option<(&'static str, OsString)>,
+    is_silent: bool,
 }
+
+/// Becomes the program with another standard input than none. Arguments: a path, the program and its arguments.
+const FROM_FILE: &str = r#"file=$1; shift; exec "$@" <"$file""#;
+const ON_TERMINAL: &str = r#"terminal=$1; shift; exec "$@" <"$terminal" >"$terminal" 2>&1"#;
 
 /// How a process ended that was run to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +78,7 @@ pub struct Ended {
 
 impl Launch {
     pub(crate) fn new(name: &str, program: PathBuf) -> Self {
-        Self { name: name.to_owned(), program, args: Vec::new(), env: Vec::new() }
+        Self { name: name.to_owned(), program, args: Vec::new(), env: Vec::new(), instead: None, is_silent: false }
     }
 
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
@@ -89,6 +96,22 @@ impl Launch {
         self
     }
 
+    /// Its last lines are not shown at its end: whoever starts many keeps them otherwise.
+    #[must_use]
+    pub fn silent(self) -> Self {
+        Self { is_silent: true, ..self }
+    }
+
+    /// What it reads at its standard input; else there is nothing.
+    pub fn stdin(self, file: &Path) -> Self {
+        Self { instead: Some((FROM_FILE, file.into())), ..self }
+    }
+
+    /// It runs at this terminal, and shows there what it prints.
+    pub fn on(self, terminal: &Terminal) -> Self {
+        Self { instead: Some((ON_TERMINAL, terminal.path().into())), ..self }.env("TERM", "xterm")
+    }
+
     /// Starts it in an empty folder, so that nobody's `.env` is read, with a free `ADMIN_PORT`. Does not wait until it is ready.
     ///
     /// # Errors
@@ -104,15 +127,20 @@ impl Launch {
         let port = admin_port.to_string();
         let mut env = vec![("ADMIN_PORT".as_ref(), port.as_ref())];
         env.extend(self.env.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())));
+        let mut args: Vec<&OsStr> = Vec::new();
+        if let Some((script, path)) = &self.instead {
+            args.extend(["-c".as_ref(), script.as_ref(), "sh".as_ref(), path.as_os_str(), self.program.as_os_str()]);
+        }
+        args.extend(self.args.iter().map(OsString::as_os_str));
         let child = Child::spawn(&Spec {
-            program: self.program.as_os_str(),
-            args: self.args.iter().map(OsString::as_os_str).collect(),
+            program: if self.instead.is_some() { "/bin/sh".as_ref() } else { self.program.as_os_str() },
+            args,
             env: Some(env),
             folder: folder.path(),
             remove_folder: true,
             last_signal: "KILL",
         })?;
-        Ok(Process { name: self.name.clone(), child, admin_port, _folder: folder })
+        Ok(Process { name: self.name.clone(), child, admin_port, is_silent: self.is_silent, _folder: folder })
     }
 
     /// Starts it and waits until it is ready.
@@ -141,6 +169,7 @@ pub struct Process {
     name: String,
     child: Child,
     admin_port: u16,
+    is_silent: bool,
     _folder: TempDir,
 }
 
@@ -197,6 +226,22 @@ impl Process {
         self.child.exited(within).await.with_context(|| self.name.clone())
     }
 
+    /// The exit code, if it has ended.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        // The system tells of every child that is waited for only here.
+        self.child.exit_code().ok().flatten()
+    }
+
+    /// Whether one of its threads works or would, were there a processor: also on a busy machine it is known so to do nothing but wait.
+    pub fn is_busy(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.pid()));
+        threads.into_iter().flatten().flatten().any(|thread| {
+            // `pid (name) state …`, where a name may hold anything.
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(')').is_some_and(|(_, rest)| matches!(rest.trim_start().chars().next(), Some('R' | 'D')))
+        })
+    }
+
     /// Everything it has printed so far.
     pub fn lines(&self) -> Vec<String> {
         self.child.lines()
@@ -219,8 +264,10 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The test runner keeps this to itself unless the test fails.
-        eprintln!("{} (pid {}), {}", self.name, self.child.pid(), self.child.tail());
+        if !self.is_silent {
+            // The test runner keeps this to itself unless the test fails.
+            eprintln!("{} (pid {}), {}", self.name, self.child.pid(), self.child.tail());
+        }
     }
 }
 

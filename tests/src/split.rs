@@ -75,7 +75,7 @@ impl Servers {
 /// # Errors
 /// It is not built, or fails.
 pub async fn migrate(database: &Database) -> anyhow::Result<()> {
-    let command = Program::Worker.launch().args(["migrate", "up"]).env("DATABASE_URL", database.url());
+    let command = Program::Worker.launch().silent().args(["migrate", "up"]).env("DATABASE_URL", database.url());
     let ended = command.run(PATIENCE).await?;
     anyhow::ensure!(ended.code == 0, "worker migrate up ended with {}: {:?}", ended.code, ended.lines);
     Ok(())
@@ -132,6 +132,18 @@ impl Split {
         let worker =
             common(Program::Worker).env("DATABASE_URL", servers.database.url()).env("REDIS_URL", &servers.redis);
         Ok(Self { world: sim.world(), sim, servers, gateway, worker, webhook_port, places: AtomicUsize::new(0) })
+    }
+
+    /// Sets a variable of both programs.
+    #[must_use]
+    pub fn env(self, name: &str, value: &str) -> Self {
+        Self { gateway: self.gateway.env(name, value), worker: self.worker.env(name, value), ..self }
+    }
+
+    /// Their last lines are not shown at their end.
+    #[must_use]
+    pub fn silent(self) -> Self {
+        Self { gateway: self.gateway.silent(), worker: self.worker.silent(), ..self }
     }
 
     /// Sets a variable of the worker.
@@ -200,7 +212,11 @@ impl Split {
             self.world.say(*group, *owner, &format!("/protect @{name}"))?;
         }
         let unanswered = async || {
-            let done = |group| self.world.bot_messages(group).iter().any(|seen| seen.text.starts_with("Done!"));
+            // The greeting goes with it.
+            let done = |group| {
+                let said = |words| self.world.bot_messages(group).iter().any(|seen| seen.text.starts_with(words));
+                said("Done!") && !said("Hello! ")
+            };
             match groups.iter().filter(|(group, _)| !done(*group)).count() {
                 0 => Ok(()),
                 left => Err(format!("{left} of {} are not, after {} calls", groups.len(), self.sim.last_call())),

@@ -191,6 +191,19 @@ impl Stage {
         Ok(place)
     }
 
+    /// So many protected groups, in the order of their ids.
+    ///
+    /// # Errors
+    /// See [`Self::protected_group`].
+    pub async fn protected_groups(&self, count: usize) -> anyhow::Result<Vec<Place>> {
+        let mut corners = Vec::new();
+        for _ in 0..count {
+            corners.push(self.protected_group().await?.corner);
+        }
+        corners.sort_by_key(|corner| corner.id);
+        Ok(corners)
+    }
+
     /// The group's owner protects it with the channel.
     ///
     /// # Errors
@@ -199,6 +212,8 @@ impl Stage {
         let command = format!("/protect @{}", news.username().context("the channel is private")?);
         let reply = self.ask(&corner.owner(), corner, &command).await?;
         anyhow::ensure!(reply.text.starts_with("Done!"), "{command} was answered with {:?}", reply.text);
+        let greets = || self.story.world().bot_messages(corner.id).iter().any(|seen| seen.text.starts_with("Hello! "));
+        self.story.until("the greeting to go", || (!greets()).then_some(())).await?;
         Ok(())
     }
 
@@ -296,8 +311,7 @@ impl Stage {
     /// The database is away.
     pub async fn require_too(&self, group: &Place, channel: &Place, params: &str) -> anyhow::Result<()> {
         let channels = "INSERT INTO enforced_channels (channel_id, title, username, invite_link, created_ms, updated_ms) VALUES ($1, $2, $3, $4, 0, 0)";
-        let links =
-            "INSERT INTO group_channel_links (group_id, channel_id, position, created_ms) VALUES ($1, $2, 1, 0)";
+        let links = "INSERT INTO group_channel_links (group_id, channel_id, position, created_ms, may_invite) VALUES ($1, $2, 1, 0, TRUE)";
         let title = self.story.world().chats().into_iter().find(|chat| chat.id == channel.id);
         let title = title.context("there is no such channel")?.title;
         let link = format!("https://t.me/+channel{}", channel.id.0.unsigned_abs());

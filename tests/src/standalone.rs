@@ -49,9 +49,15 @@ impl Standalone {
     /// # Errors
     /// gmbot is not built, ends, or is not ready in time.
     pub async fn start_with(env: &[(&str, &str)]) -> anyhow::Result<Self> {
-        let mut started = Self::launched([], env).await?;
-        started.process.ready().await?;
-        Ok(started)
+        Self::launched(Program::Gmbot.launch(), [], env).await?.ready().await
+    }
+
+    /// The same, and its last lines are not shown at its end.
+    ///
+    /// # Errors
+    /// gmbot is not built, ends, or is not ready in time.
+    pub async fn start_silent(env: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::launched(Program::Gmbot.launch().silent(), [], env).await?.ready().await
     }
 
     /// Starts gmbot while these faults are in force, and does not wait for it.
@@ -59,10 +65,14 @@ impl Standalone {
     /// # Errors
     /// gmbot is not built, or cannot be started.
     pub async fn start_under(faults: impl IntoIterator<Item = Fault>) -> anyhow::Result<Self> {
-        Self::launched(faults, &[]).await
+        Self::launched(Program::Gmbot.launch(), faults, &[]).await
     }
 
-    async fn launched(faults: impl IntoIterator<Item = Fault>, env: &[(&str, &str)]) -> anyhow::Result<Self> {
+    async fn launched(
+        gmbot: Launch,
+        faults: impl IntoIterator<Item = Fault>,
+        env: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         // Telegram's limits are the matter of the tests that set them; the others would only be slowed down.
         let sim = Simulator::start(SimConfig { floods: FloodLimits::off(), ..SimConfig::default() }).await?;
         for fault in faults {
@@ -70,8 +80,7 @@ impl Standalone {
         }
         let folder = tempfile::Builder::new().prefix("gmbot-data-").tempdir().context("a folder for the database")?;
         let database = folder.path().join("gmbot.db");
-        let launch = Program::Gmbot
-            .launch()
+        let launch = gmbot
             .env("BOT_TOKEN", sim.token())
             .env("TELEGRAM_API_URL", sim.api_url())
             .env("DATABASE_URL", &database)
@@ -81,6 +90,11 @@ impl Standalone {
         let launch = env.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
         let process = launch.spawn()?;
         Ok(Self { process, world: sim.world(), sim, launch, database, groups: AtomicUsize::new(0), _folder: folder })
+    }
+
+    async fn ready(mut self) -> anyhow::Result<Self> {
+        self.process.ready().await?;
+        Ok(self)
     }
 
     /// How gmbot is started.
@@ -121,6 +135,8 @@ impl Standalone {
         let command = format!("/protect @{name}");
         let reply = self.ask(group, owner, &command).await?;
         anyhow::ensure!(reply.text.starts_with("Done!"), "{command} was answered with {:?}", reply.text);
+        let greets = |world: &World| world.bot_messages(group).iter().any(|seen| seen.text.starts_with("Hello! "));
+        self.until("the greeting to go", |world| (!greets(world)).then_some(())).await?;
         Ok(Place { group, channel, owner })
     }
 

@@ -47,6 +47,17 @@ impl<K: Key, V: Value> Cache<K, V> {
             self.metrics.memory_hits.inc();
             return Some(value);
         }
+        self.fetch(key).await
+    }
+
+    /// The newer of what this process remembers and what Redis holds, which is asked each time: another process may have learnt since of a
+    /// change that this one has not heard of.
+    pub(crate) async fn newest(&self, key: &K) -> Option<V> {
+        let fetched = self.fetch(key).await;
+        self.memory.get(key).await.into_iter().chain(fetched).max_by_key(Value::as_of_ms)
+    }
+
+    async fn fetch(&self, key: &K) -> Option<V> {
         let value = self.redis.as_ref()?.get(&key.name()).await.and_then(|text| V::decode(&text))?;
         if value.expires_ms() <= shared::clock::now_ms() {
             return None;

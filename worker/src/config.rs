@@ -11,9 +11,11 @@ use shared::{
 
 mod broadcast;
 mod letters;
+mod reshard;
 
-pub use broadcast::{Broadcast, BroadcastOn};
+pub use broadcast::{Broadcast, BroadcastOn, examples};
 pub use letters::{DeadLetters, LettersAction, LettersOn, Which};
+pub use reshard::{Reshard, STEPS};
 
 use crate::{
     cache::RedisUrl,
@@ -32,8 +34,12 @@ pub enum Command {
     Migrate(Box<Migrate>),
     /// Look after what could not be handled: list it, show it, try it again, drop it.
     DeadLetters(Box<DeadLetters<LettersOn>>),
-    /// Say something to all groups, or to their owners.
+    /// Say something to all groups, or to their owners. The workers may run meanwhile.
+    #[command(after_help = examples("worker"))]
     Broadcast(Box<Broadcast<BroadcastOn>>),
+    /// Give the queue the number of shards in SHARDS. Every worker has to be stopped before.
+    #[command(after_help = STEPS)]
+    Reshard(Box<Reshard>),
 }
 
 /// Takes updates from the queue, decides, and calls Telegram. A second worker stands by and takes over within seconds.
@@ -157,7 +163,7 @@ pub struct Limits {
     /// Deletions and mutes a second. Telegram names no limit.
     #[arg(long, env = "LIMIT_MODERATE_PER_S", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit_moderate_per_s: u32,
-    /// Messages a second of a broadcast.
+    /// Messages a second of a broadcast, at most. They come on top of the others.
     #[arg(long, env = "LIMIT_BROADCAST_PER_S", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit_broadcast_per_s: u32,
 }

@@ -13,10 +13,10 @@ use shared::{
     },
     telemetry,
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{DeadLetters, LettersAction, LettersOn, Which},
+    intake::suspects::DEADLY,
     store::{Store, StoreConfig, metrics::StoreMetrics, migrate},
 };
 
@@ -28,12 +28,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// A server does not answer, or a letter is not there or cannot be replayed.
 pub async fn on_servers(command: DeadLetters<LettersOn>) -> anyhow::Result<()> {
-    let LettersOn { queue, database, process } = command.on();
+    let LettersOn { queue, bot, database, process } = command.on();
     let _telemetry = telemetry::init("worker-dead-letters", process)?;
     let store = open(&database.store_config(queue.shards)).await?;
-    let never = CancellationToken::new();
-    let config = JetStreamConfig::new(queue, "operator");
-    let connecting = tokio::time::timeout(PATIENCE, JetStream::connect(&config, &never));
+    let config = JetStreamConfig::new(queue, bot.id(), "operator");
+    let connecting = tokio::time::timeout(PATIENCE, JetStream::find(&config));
     let letters = connecting.await.with_context(|| format!("NATS does not answer at {}", queue.nats_url))??;
     let done = carry_out(&letters, &store, &command.action).await;
     store.close().await;
@@ -66,10 +65,12 @@ async fn carry_out<On: Args>(letters: &impl Letters, store: &Store, action: &Let
         }
         LettersAction::Show { id, reveal_body, .. } => say(&shown::whole(&one(letters, *id).await?, *reveal_body)),
         LettersAction::Replay { which, .. } => {
-            each(letters, which, "replayed", async |kept| replay(letters, store, &kept).await).await
+            let ids = chosen(letters, which, is_deadly).await?;
+            each(letters, &ids, "replayed", async |kept| replay(letters, store, &kept).await).await
         }
         LettersAction::Drop { which, .. } => {
-            each(letters, which, "dropped", async |kept| {
+            let ids = chosen(letters, which, |_| false).await?;
+            each(letters, &ids, "dropped", async |kept| {
                 letters.drop_letter(kept.id).await?;
                 Ok(())
             })
@@ -78,16 +79,36 @@ async fn carry_out<On: Args>(letters: &impl Letters, store: &Store, action: &Let
     }
 }
 
+/// Whether it has ended the processes that handled it, and may do so again.
+fn is_deadly(kept: &Kept) -> bool {
+    kept.letter.reason.ends_with(DEADLY)
+}
+
+/// The letters that are named, or all that there are, found before anything is done: so what dies again meanwhile is not replayed for ever.
+async fn chosen(letters: &impl Letters, which: &Which, is_left_out: fn(&Kept) -> bool) -> anyhow::Result<Vec<u64>> {
+    if !which.all {
+        return Ok(which.ids.clone());
+    }
+    let all = all(letters).await?;
+    if all.is_empty() {
+        say(shown::NONE)?;
+    }
+    let (left_out, rest): (Vec<_>, Vec<_>) = all.iter().partition(|kept| is_left_out(kept));
+    for kept in left_out {
+        say(&format!("{} left out: it may end the worker that handles it again; replay it by its number\n", kept.id))?;
+    }
+    Ok(rest.into_iter().map(|kept| kept.id).collect())
+}
+
 /// Does it to each letter, and says so. One that fails does not stop the others.
 async fn each(
     letters: &impl Letters,
-    which: &Which,
+    ids: &[u64],
     done: &str,
     act: impl AsyncFn(Kept) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let ids: Vec<u64> = if which.all { numbers(letters).await? } else { which.ids.clone() };
     let mut failed = 0;
-    for id in &ids {
+    for id in ids {
         let kept = one(letters, *id).await;
         let acted = match kept {
             Ok(kept) => act(kept).await,
@@ -100,9 +121,6 @@ async fn each(
                 say(&format!("{id} not {done}: {err:#}\n"))?;
             }
         }
-    }
-    if ids.is_empty() {
-        say(shown::NONE)?;
     }
     if failed > 0 {
         bail!("{failed} of {} could not be {done}", ids.len());
@@ -135,11 +153,6 @@ async fn all(letters: &impl Letters) -> anyhow::Result<Vec<Kept>> {
         all.push(kept);
     }
     Ok(all)
-}
-
-/// Collected before anything is done, so that what dies again meanwhile is not replayed for ever.
-async fn numbers(letters: &impl Letters) -> anyhow::Result<Vec<u64>> {
-    Ok(all(letters).await?.iter().map(|kept| kept.id).collect())
 }
 
 fn say(text: &str) -> anyhow::Result<()> {

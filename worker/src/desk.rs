@@ -26,6 +26,7 @@ use crate::{
     texts::{
         Links, Words,
         reply::{self, Reach},
+        sentences,
     },
 };
 
@@ -62,7 +63,7 @@ impl Desk<'_> {
     /// Says what came of a command, if anything is to be said.
     ///
     /// # Errors
-    /// Telegram or the database is away.
+    /// The database is away, or what stopped the command does not pass.
     pub(crate) async fn answer(
         &self,
         fence: &Fence,
@@ -78,7 +79,7 @@ impl Desk<'_> {
                     error = &err as &dyn std::error::Error,
                     "a command could not be checked"
                 );
-                reply::CHECK_LATER.into()
+                sentences::CHECK_LATER.into()
             }
             Err(Stop::Failed(err)) => return Err(err),
         };
@@ -95,7 +96,7 @@ impl Desk<'_> {
     /// Shows what came of a press in the message itself, and gives back what the presser hears at once.
     ///
     /// # Errors
-    /// Telegram or the database is away.
+    /// The database is away, or the shard is not ours any more.
     pub(crate) async fn show(
         &self,
         fence: &Fence,
@@ -105,6 +106,15 @@ impl Desk<'_> {
     ) -> Result<String, HandlerError> {
         self.enforcer.show(fence, press.chat, press.message, words.text, words.keyboard).await?;
         Ok(heard.to_owned())
+    }
+
+    /// A reply whose button was pressed, by whomever, goes after a while: the bot may not know that it stands there, when Telegram's answer to
+    /// it was lost. A press with forged data could take away what is to stay.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub(crate) async fn reply_goes(&self, press: &ButtonPressed) -> Result<(), HandlerError> {
+        if press.offered { self.enforcer.soon_goes(press.chat, press.message).await } else { Ok(()) }
     }
 
     /// # Errors
@@ -120,6 +130,17 @@ impl Desk<'_> {
             },
             Author::Channel(_) | Author::Exempt(_) => Ok(false),
         }
+    }
+
+    /// What somebody hears who is no admin and would set the group up: once a minute, and only while it is not protected.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub(crate) async fn ask_an_admin(&self, message: &MessagePosted) -> Result<Option<Words>, HandlerError> {
+        let group = message.chat.id;
+        let is_person = matches!(message.author, Author::Person(_));
+        let is_heard = is_person && self.groups.rules(group).await?.is_none() && self.groups.may_answer(group).await;
+        Ok(is_heard.then(|| sentences::ASK_AN_ADMIN.into()))
     }
 
     /// Whether whoever pressed may have what an admin may. Presses come from people, from anonymous admins too.

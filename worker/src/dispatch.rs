@@ -2,17 +2,21 @@
 
 mod commands;
 mod presses;
+mod together;
+mod told;
 
 use std::{collections::BTreeSet, time::Duration};
 
 use shared::{
-    envelope::{Envelope, Kind},
+    envelope::{Envelope, Kind, Source},
     ids::{BotId, ChannelId, ChatId, UserId},
     telemetry::chain,
 };
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use self::commands::Asked;
+pub(crate) use self::told::Told;
 use crate::{
     breakers::Breakers,
     enforce::{Enforcer, Reply},
@@ -27,11 +31,12 @@ use crate::{
         member::{self, Registry},
         message::{self, Court, Posted},
         migration,
-        tasks::{self, Review},
+        tasks::{self, BulkRelease, Review},
     },
     intake::{Handle, Job, settle::Disposition},
     membership::Membership,
     metrics::{HandlerMetrics, IntakeMetrics},
+    pressed::Pressed,
     store::{Store, epochs::Epoch, error::StoreError, tasks::TaskRow},
     telegram::{Telegram, error::Error},
     trial::Trial,
@@ -50,7 +55,8 @@ pub(crate) struct Dispatch {
     pub metrics: HandlerMetrics,
     /// What `/stats` tells of.
     pub intake: IntakeMetrics,
-    pub started: tokio::time::Instant,
+    pub started: Instant,
+    pub told: Told,
     /// Who may ask for it.
     pub operators: BTreeSet<UserId>,
 }
@@ -70,7 +76,7 @@ impl Handle for Dispatch {
         let mut dispositions = Vec::with_capacity(jobs.len());
         while dispositions.len() < jobs.len() {
             let at = dispositions.len();
-            let messages: Vec<Posted<'_>> = events[at..]
+            let mut messages: Vec<Posted<'_>> = events[at..]
                 .iter()
                 .zip(&jobs[at..])
                 .map_while(|(event, job)| match event {
@@ -84,15 +90,26 @@ impl Handle for Dispatch {
                     Ok(event) => self.single(fence, jobs[at], event).await,
                 });
             } else {
-                let count = messages.len();
+                let count = self.judged_together(&messages).await;
+                messages.truncate(count);
                 self.messages(fence, &jobs[at..at + count], &messages, &mut dispositions).await;
-                if dispositions.last().is_some_and(is_unfinished) {
-                    // No later message may overtake it: without an answer they wait too. Presses and tasks are questions, and need no order.
-                    break;
-                }
+            }
+            if dispositions.last().is_some_and(is_unfinished) {
+                // Nothing later may overtake it: without an answer it waits too.
+                break;
             }
         }
         dispositions
+    }
+
+    /// Tasks, and presses that ask, need no order: they are asked late or twice without harm. What an admin's press sets holds until somebody
+    /// sets something else, whoever that is.
+    fn line(&self, envelope: &Envelope) -> Option<Source> {
+        match self.reader.read(envelope) {
+            _ if envelope.source == Source::Task => None,
+            Ok(Event::Press(press)) => Pressed::read(&press.data).filter(Pressed::is_for_all).map(|_| Source::Messages),
+            _ => Some(envelope.source),
+        }
     }
 
     /// A task's row would have it published, and buried, every minute.
@@ -246,24 +263,35 @@ impl Dispatch {
     /// A task's row goes only when the task is done: until then its shard's owner publishes it again.
     async fn task(&self, fence: &Fence, job: &Job, id: i64, task: &Task) -> Result<(), HandlerError> {
         let Some(row) = self.store.task(id).await? else { return Ok(()) };
+        // The row may have got other content while this message of it waited, and is finished with what it holds now.
+        let newer = serde_json::from_str::<Task>(&row.body).ok();
+        let task = newer.as_ref().unwrap_or(task);
         let chat = ChatId(job.envelope.routing.0);
         if chat.is_basic_group()
             && let Some(new) = self.store.moved_to(chat).await?
         {
             return self.moved(fence, job, Moved { old: chat, new }).await;
         }
-        let again = match self.answer(fence, chat, task).await {
+        let again = match self.answer(fence, job, task).await {
             // Not in the lane: whoever presses a button would wait behind it, and meanwhile its owner would publish it again and again.
             Err(HandlerError::Telegram(err @ (Error::FloodWait { .. } | Error::Unavailable(_)))) => {
                 let wait = if let Error::FloodWait { retry_after } = err { retry_after } else { UNREACHABLE_WAIT };
                 let err = HandlerError::Telegram(err);
                 self.metrics.failed("task", &err);
-                tracing::warn!(error = &err as &dyn std::error::Error, "not finished; asking again later");
+                self.told.held("task", &err);
                 if !self.postpone(fence, &row, wait).await? {
                     // What was begun has left a later look of its own, which would be too late.
                     self.enforcer.later(chat, task, wait).await?;
                 }
                 return Ok(());
+            }
+            // Were it asked again, the answer would be the same until the bot is brought back, which begins everything anew.
+            Err(HandlerError::Telegram(err @ Error::ChatInaccessible { .. })) => {
+                tracing::info!(
+                    error = &err as &dyn std::error::Error,
+                    "the bot is not in the chat any more: nothing is done there"
+                );
+                None
             }
             answered => answered?,
         };
@@ -281,7 +309,8 @@ impl Dispatch {
     }
 
     /// Says when the question is to be asked again, if it is.
-    async fn answer(&self, fence: &Fence, chat: ChatId, task: &Task) -> Result<Option<Duration>, HandlerError> {
+    async fn answer(&self, fence: &Fence, job: &Job, task: &Task) -> Result<Option<Duration>, HandlerError> {
+        let chat = ChatId(job.envelope.routing.0);
         let Self { groups, membership, enforcer, store, telegram, .. } = self;
         match task {
             Task::Judge { user, bulk } => {
@@ -295,13 +324,15 @@ impl Dispatch {
                 leaving::seek(&self.trial(), enforcer, &sought).await?;
             }
             Task::Left { user, name, date_s } => {
-                leaving::on_left(&self.trial(), enforcer, fence, chat, *user, name, *date_s).await?;
+                let outcome = leaving::on_left(&self.trial(), enforcer, fence, chat, *user, name, *date_s).await;
+                self.counted(job, outcome)?;
             }
             Task::Admit { user } => {
                 return join_request::review(&self.trial(), enforcer, fence, chat, *user).await;
             }
-            Task::Progress { message, total } => {
-                return tasks::progress(store, telegram, fence, chat, *message, *total).await;
+            Task::Progress { message, total, before } => {
+                let release = BulkRelease { message: *message, total: *total, before: *before };
+                return tasks::progress(store, telegram, fence, chat, &release).await;
             }
             Task::Rename { message } => return enforcer.rename(fence, chat, *message).await,
             Task::Probe { about } => return self.watch().probe(fence, ChannelId(chat.0), *about).await,
@@ -330,18 +361,25 @@ impl Dispatch {
     }
 
     fn settled(&self, handler: &'static str, outcome: Result<(), HandlerError>) -> Disposition {
-        let Err(err) = outcome else { return Disposition::Done };
+        let err = match outcome {
+            Ok(()) => return Disposition::Done,
+            Err(HandlerError::Telegram(err @ Error::ChatInaccessible { .. })) => {
+                tracing::info!(
+                    handler,
+                    error = &err as &dyn std::error::Error,
+                    "the bot is not in the chat any more: nothing is done there"
+                );
+                return Disposition::Done;
+            }
+            Err(err) => err,
+        };
         let disposition = disposition(&err);
         self.metrics.failed(handler, &err);
         match &disposition {
             Disposition::Abandon => {
                 tracing::debug!(handler, error = &err as &dyn std::error::Error, "left for the shard's next owner")
             }
-            // Readiness tells of it, once, and not for every chat and every try.
-            _ if matches!(err, HandlerError::Store(StoreError::Unavailable(_))) => {
-                tracing::debug!(handler, error = &err as &dyn std::error::Error, "waits for the database")
-            }
-            _ => tracing::warn!(handler, error = &err as &dyn std::error::Error, "not finished; trying again"),
+            _ => self.told.held(handler, &err),
         }
         disposition
     }

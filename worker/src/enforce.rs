@@ -8,10 +8,9 @@ mod say;
 mod standing;
 mod warn;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use shared::ids::{ChatId, MessageId, UserId};
-use tokio::time::Instant;
 
 use crate::{
     event::Task,
@@ -19,7 +18,7 @@ use crate::{
     groups::{Groups, Rules},
     handlers::HandlerError,
     membership::Membership,
-    policy::{Missing, Sentence},
+    policy::{Fact, Missing, Sentence},
     store::{
         Store,
         effects::{EffectMark, NewMute, NewWarning, Offence},
@@ -57,6 +56,7 @@ pub(crate) struct Offender {
     /// What they are told.
     pub notice: WarningKind,
     pub missing: Vec<Missing>,
+    pub seen: Seen,
     /// The open record of an earlier mute that somebody has lifted: closed before this one is written.
     pub lifted: Option<i64>,
     /// All of it happened long ago, before an outage: they are told together with the others of that time.
@@ -65,8 +65,17 @@ pub(crate) struct Offender {
     pub mark: String,
 }
 
-/// How long what was seen of a person may be acted on: admins ban spammers within seconds, just when we are at work.
-const LOOK_HOLDS: Duration = Duration::from_secs(1);
+/// What is known of somebody who is to be muted, and of when. It ages while others of the batch are asked about and messages are deleted.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub facts: Vec<Fact>,
+    /// When Telegram was asked what they are in the group, in milliseconds since the Unix epoch; 0: it was not.
+    pub looked_ms: i64,
+}
+
+/// A warning whose update was cut short is sent by a task, at the latest this long after it was written down. The update comes again and
+/// mostly does that itself; but by then Telegram may not say how things stand, and a message is left alone that nobody can judge.
+const WARN_AT_LAST_AFTER: Duration = Duration::from_secs(30);
 
 /// The shortest mute that is written down, so that it can still be sent after a retry or two.
 const SHORTEST_PLANNED: Duration = Duration::from_secs(90);
@@ -108,7 +117,6 @@ impl Enforcer {
         if rules.paused {
             return Ok(());
         }
-        let looked_at = Instant::now();
         let messages: Vec<MessageId> =
             offenders.iter().flat_map(|offender| &offender.messages).chain(channel_posts).copied().collect();
         if !self.delete(fence, group, &messages).await? && !self.doubt(fence, group).await? {
@@ -125,14 +133,9 @@ impl Enforcer {
         let recorded = self.store.record_offences(fence.into(), group, &offences, &tasks, now_ms).await?;
         let pending =
             recorded.iter().filter_map(|row| row.mute.as_ref()).filter(|mute| mute.state == MuteState::Pending);
+        let seen: BTreeMap<UserId, &Seen> = offenders.iter().map(|offender| (offender.user, &offender.seen)).collect();
         // All at once, as far as the budget goes: in a raid the last one must not write on while the first ones are being muted.
-        let mutes = pending.map(async |mute| {
-            if looked_at.elapsed() < LOOK_HOLDS || self.may_still_be_muted(fence, mute).await? {
-                self.try_mute(fence, rules, mute).await
-            } else {
-                Ok(true)
-            }
-        });
+        let mutes = pending.map(|mute| self.try_mute(fence, rules, mute, seen[&mute.user]));
         let mutes = futures::future::join_all(mutes).await;
         if mutes.iter().any(|muted| matches!(muted, Ok(false))) {
             self.doubt(fence, group).await?;
@@ -159,7 +162,8 @@ impl Enforcer {
         }
     }
 
-    /// The rows to write, and a later look at every mute: a call may land long after its time-out.
+    /// The rows to write, and later looks at every mute and every warning: a call may land long after its time-out, and whoever has the update
+    /// in hand may not live to finish what it began.
     fn offences(&self, group: ChatId, rules: &Rules, offenders: &[Offender]) -> (Vec<Offence>, Vec<NewTask>) {
         let mute_for = rules.settings.mute_for.max(SHORTEST_PLANNED);
         let until_s = shared::clock::now_s().saturating_add(i64::try_from(mute_for.as_secs()).unwrap_or(i64::MAX));
@@ -179,8 +183,10 @@ impl Enforcer {
             .collect();
         let muted = offences.iter().filter(|offence| offence.mute.is_some());
         let mut tasks: Vec<NewTask> = muted.map(|offence| self.look_again(group, offence.user)).collect();
-        if offenders.iter().any(|offender| offender.stale && offender.sentence != Sentence::Delete) {
-            tasks.push(task(group, &Task::Warn, WARN_STALE_AFTER));
+        if !offences.is_empty() {
+            let is_stale = |offender: &Offender| offender.stale && offender.sentence != Sentence::Delete;
+            let after = if offenders.iter().any(is_stale) { WARN_STALE_AFTER } else { WARN_AT_LAST_AFTER };
+            tasks.push(task(group, &Task::Warn, after));
         }
         (offences, tasks)
     }

@@ -135,7 +135,9 @@ pub(crate) struct ButtonPressed {
     pub message: MessageId,
     /// As the client sent it: it can be forged (telegram.md 4.2).
     pub data: String,
-    /// The people the message mentions, for buttons of the old bot, which carry no name.
+    /// The message has a button with this data, so it is not forged.
+    pub offered: bool,
+    /// The people the message mentions: for buttons of the old bot, which carry no name, and for messages that no row tells of.
     pub mentioned: Vec<UserId>,
 }
 
@@ -263,7 +265,13 @@ pub(crate) enum Task {
     /// Removes a message with buttons, some time after the last press, which was then.
     Fold { message: MessageId, used_ms: i64 },
     /// Tells how a release of many goes on, by editing the reply that announced it.
-    Progress { message: MessageId, total: i64 },
+    Progress {
+        message: MessageId,
+        total: i64,
+        /// How many mutes had been released in the group before it began.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<i64>,
+    },
     /// What may the bot do in this group, and is that known there?
     Standing,
     /// This supergroup was a basic group: are its rows here?
@@ -409,8 +417,8 @@ mod tests {
             (Task::Standing, r#"{"task":"standing"}"#, "standing"),
             (Task::Adopt { from: ChatId(-5) }, r#"{"task":"adopt","from":-5}"#, "adopt:-5"),
             (
-                Task::Progress { message: MessageId(3), total: 12 },
-                r#"{"task":"progress","message":3,"total":12}"#,
+                Task::Progress { message: MessageId(3), total: 12, before: Some(4) },
+                r#"{"task":"progress","message":3,"total":12,"before":4}"#,
                 "progress:3",
             ),
             (Task::Rename { message: MessageId(3) }, r#"{"task":"rename","message":3}"#, "rename:3"),
@@ -438,6 +446,8 @@ mod tests {
         }
         let judge = serde_json::from_str::<Task>(r#"{"task":"judge","user":7}"#).expect("a task");
         assert_eq!(judge, Task::Judge { user: UserId(7), bulk: false });
+        let progress = serde_json::from_str::<Task>(r#"{"task":"progress","message":3,"total":12}"#).expect("a task");
+        assert_eq!(progress, Task::Progress { message: MessageId(3), total: 12, before: None });
         let say = serde_json::from_str::<Task>(r#"{"task":"say","text":"Hi","topic":null,"tidy":[]}"#).expect("a task");
         let text = "Hi".to_owned();
         assert_eq!(say, Task::Say { text, topic: None, tidy: Vec::new(), buttons: None, stay: Stay::Briefly });
@@ -460,7 +470,7 @@ mod tests {
             (Task::Standing, Some(Task::Standing)),
             (Task::Tidy { messages: vec![MessageId(3)] }, None),
             (Task::Unwarn { warning: 1 }, None),
-            (Task::Progress { message: MessageId(3), total: 1 }, None),
+            (Task::Progress { message: MessageId(3), total: 1, before: None }, None),
         ];
         for (task, expected) in cases {
             assert_eq!(task.clone().in_supergroup(), expected, "{task:?}");

@@ -21,6 +21,7 @@ use crate::{
     policy::standing::Said,
     store::{Store, error::StoreError, groups::GroupRow},
     telegram::{Telegram, budget::Priority, error::Error},
+    timers::Owned,
 };
 
 /// Rules are read again after this long. Changes made through the bot drop them at once.
@@ -71,6 +72,11 @@ impl Rules {
         self.channels.iter().map(|channel| channel.id)
     }
 
+    /// Whether anything is done to people now.
+    pub(crate) fn enforces(&self) -> bool {
+        !self.paused && self.settings.mode == Mode::Enforce
+    }
+
     fn of(row: GroupRow) -> Option<Self> {
         if !row.enabled || row.channels.is_empty() {
             return None;
@@ -95,6 +101,7 @@ impl Rules {
 pub(crate) struct Groups {
     store: Store,
     telegram: Telegram,
+    owned: Owned,
     rules: Memory<ChatId, Known>,
     /// Rises whenever rules have changed: what was read before that is not remembered.
     changes: Arc<AtomicU64>,
@@ -115,10 +122,11 @@ struct Known {
 }
 
 impl Groups {
-    pub(crate) fn new(store: Store, telegram: Telegram, served: BTreeSet<ChatId>) -> Self {
+    pub(crate) fn new(store: Store, telegram: Telegram, served: BTreeSet<ChatId>, owned: Owned) -> Self {
         Self {
             store,
             telegram,
+            owned,
             rules: Memory::builder().max_capacity(CAPACITY).time_to_live(STALE).build(),
             changes: Arc::new(AtomicU64::new(0)),
             admins: Memory::builder().max_capacity(CAPACITY).time_to_live(ADMINS).build(),
@@ -136,6 +144,8 @@ impl Groups {
         let known = self.rules.get(&group).await;
         if let Some(known) = &known
             && known.read_at.elapsed() < FRESH
+            // While the group was another worker's, its rules may have changed without our hearing of it.
+            && self.owned.since(self.store.shard_of(group)).is_none_or(|since| since < known.read_at)
         {
             return Ok(known.rules.clone());
         }
@@ -152,7 +162,8 @@ impl Groups {
                 Ok(rules)
             }
             (Err(StoreError::Unavailable(err)), Some(known)) => {
-                tracing::warn!(chat.id = group.0, error = &err as &dyn std::error::Error, "using rules read earlier");
+                // Readiness tells of it, once, and not for every group.
+                tracing::debug!(chat.id = group.0, error = &err as &dyn std::error::Error, "using rules read earlier");
                 Ok(known.rules)
             }
             (Err(err), _) => Err(err),
@@ -224,7 +235,12 @@ impl Groups {
             Author::Person(person) => self.admins(group).await.is_ok_and(|admins| admins.contains(&person.id)),
             Author::Channel(_) | Author::Exempt(_) => false,
         };
-        admin || self.answered.entry(group).or_insert(()).await.is_fresh()
+        admin || self.may_answer(group).await
+    }
+
+    /// Once a minute.
+    pub(crate) async fn may_answer(&self, chat: ChatId) -> bool {
+        self.answered.entry(chat).or_insert(()).await.is_fresh()
     }
 
     /// Drops the remembered list of admins: it is wrong.

@@ -1,17 +1,23 @@
 //! From the queue to the lanes: owns shards, turns deliveries into work, and bounds how much is held at once.
 
+mod held;
 pub(crate) mod ownership;
 pub(crate) mod settle;
+pub(crate) mod suspects;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 use shared::{
+    args::BadSetting,
     envelope::{Envelope, RoutingKey, Source},
     queue::{Deliver, DeliverError, Delivery},
     shard::{Shard, Shards},
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -21,8 +27,9 @@ use crate::{
     store::Store,
     timers::Owned,
 };
-use ownership::Failing;
+use held::{Admit, Held};
 use settle::{Disposition, Settler, Work};
+use suspects::{Care, Suspects};
 
 /// One chat within one shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +42,9 @@ pub(crate) struct LaneKey {
 pub(crate) trait Handle: Send + Sync + 'static {
     /// Works on jobs of one chat, oldest first, and says of each what becomes of it. One answer for each; a missing one means that the job waits.
     fn handle(&self, fence: &Fence, jobs: &[&Job]) -> impl Future<Output = Vec<Disposition>> + Send;
+
+    /// Names those with which an update keeps its order while it waits: all that have the same. None: it needs no order.
+    fn line(&self, envelope: &Envelope) -> Option<Source>;
 
     /// A job has become a dead letter.
     fn buried(&self, fence: &Fence, job: &Job) -> impl Future<Output = ()> + Send;
@@ -49,9 +59,9 @@ pub(crate) struct Job {
     pub span: tracing::Span,
 }
 
-/// Deliveries held at once by a worker: more keeps a flood of many chats moving, and costs memory and the time of a drain. Above what one
-/// chat may have stored, so that one hot chat does not take all of it.
-const HELD_DELIVERIES: usize = 8_192;
+/// Deliveries held at once by a worker: more keeps a flood of many chats moving, and costs memory and the time of a drain. Twice what one
+/// shard has unacked at most, so that a raid on one group does not take all of it.
+const HELD_DELIVERIES: usize = 65_536;
 
 /// Bytes of bodies held at once, counted in KiB: a semaphore counts in `u32`.
 const HELD_KIB: u32 = 64 * 1024;
@@ -93,14 +103,11 @@ type WorkLanes<Q, H> = Lanes<LaneKey, Work<<Q as Deliver>::Receipt>, Settler<Q, 
 pub(crate) struct Intake<Q: Deliver, H: Handle> {
     queue: Q,
     store: Store,
-    lanes: Arc<WorkLanes<Q, H>>,
+    lanes: WorkLanes<Q, H>,
     lane_tasks: TaskTracker,
-    /// Tells the lanes that we stop.
-    leaving: CancellationToken,
     room: Room,
     metrics: IntakeMetrics,
     owned: Owned,
-    failing: Failing,
     /// Names this process in the leases; new at every start.
     owner: String,
 }
@@ -108,48 +115,56 @@ pub(crate) struct Intake<Q: Deliver, H: Handle> {
 impl<Q: Deliver, H: Handle> Intake<Q, H> {
     pub(crate) fn new(queue: Q, store: Store, handler: H, metrics: IntakeMetrics, owned: Owned, owner: String) -> Self {
         let lane_tasks = TaskTracker::new();
-        let leaving = CancellationToken::new();
-        let settler = Settler::new(queue.clone(), handler, metrics.clone());
+        let settler = Settler::new(queue.clone(), store.clone(), handler, metrics.clone());
         Self {
-            lanes: Arc::new(Lanes::new(settler, lane_tasks.clone(), leaving.clone())),
+            lanes: Lanes::new(settler, lane_tasks.clone()),
             queue,
             store,
             lane_tasks,
-            leaving,
             room: Room::new(),
             metrics,
             owned,
-            failing: Failing::default(),
             owner,
         }
     }
 
-    /// Works on all shards until told to stop; then finishes what is in hand, at most for `drain`, and gives the shards back. What waits to
-    /// be tried again is left to whoever owns the shard next.
-    pub(crate) async fn run(self, shards: Shards, stop: CancellationToken, drain: Duration) {
+    /// Works on this worker's share of the shards until told to stop; then finishes what is in hand, at most for `drain`, and gives each
+    /// shard back as soon as that is done. The rest is left to whoever owns the shard next.
+    ///
+    /// # Errors
+    /// The queue has become another one than the settings say, which has cancelled `stop`.
+    pub(crate) async fn run(self, shards: Shards, stop: CancellationToken, drain: Duration) -> Result<(), BadSetting> {
         let intake = Arc::new(self);
-        let drained = CancellationToken::new();
-        let owners = TaskTracker::new();
-        for shard in shards.all() {
-            owners.spawn(ownership::hold(Arc::clone(&intake), shard, stop.clone(), drained.clone()));
-        }
-        owners.spawn(count_lanes(Arc::clone(&intake), drained.clone()));
-        owners.close();
-        stop.cancelled().await;
-        intake.leaving.cancel();
+        let done = CancellationToken::new();
+        let counting = TaskTracker::new();
+        counting.spawn(count_lanes(Arc::clone(&intake), done.clone()));
+        counting.close();
+        let stopped = async {
+            stop.cancelled().await;
+            Instant::now()
+        };
+        let owning = ownership::own(Arc::clone(&intake), shards, stop.clone(), drain);
+        let (stopped, owned) = tokio::join!(stopped, owning);
+        // Shards that were lost or given away may have left calls in hand, which end under a broken fence.
         intake.lane_tasks.close();
-        if tokio::time::timeout(drain, intake.lane_tasks.wait()).await.is_err() {
+        if tokio::time::timeout_at(stopped + drain, intake.lane_tasks.wait()).await.is_err() {
             tracing::warn!(
                 lanes = intake.lanes.open(),
                 "drain time is over: what is not done stays in the queue for the next worker"
             );
         }
-        drained.cancel();
-        owners.wait().await;
+        done.cancel();
+        counting.wait().await;
+        owned
     }
 
     /// Moves deliveries into lanes until the period ends.
-    async fn take_in(&self, fence: &Fence, deliveries: &mut Q::Deliveries, period: &mut Period) -> DeliverError {
+    async fn take_in(
+        &self,
+        fence: &Fence,
+        deliveries: &mut Q::Deliveries,
+        period: &mut Period<Q::Receipt>,
+    ) -> DeliverError {
         loop {
             let place = self.room.delivery().await;
             match deliveries.next().await {
@@ -165,14 +180,14 @@ impl<Q: Deliver, H: Handle> Intake<Q, H> {
         fence: &Fence,
         delivery: Delivery<Q::Receipt>,
         place: OwnedSemaphorePermit,
-        period: &mut Period,
+        period: &mut Period<Q::Receipt>,
     ) {
         let held = Arc::clone(&period.held);
         match held.admit(delivery.sequence) {
             Admit::New => {}
             Admit::InHand => return,
             Admit::Finished => {
-                // Its ack was lost. Losing this one too only brings it back once more.
+                // Its ack was lost, or it is still on its way. Losing this one too only brings it back once more.
                 if let Err(err) = self.queue.ack(&delivery.receipt).await {
                     tracing::debug!(error = &err as &dyn std::error::Error, "acking a finished update again failed");
                 }
@@ -190,13 +205,18 @@ impl<Q: Deliver, H: Handle> Intake<Q, H> {
             Source::Task if envelope.bulk => Rank::Bulk,
             Source::Task | Source::Bot | Source::User(_) => Rank::Urgent,
         };
+        let care = match delivery.cut_short && unreadable.is_none() {
+            true => period.suspects.judge(&envelope, rank),
+            false => Care::None,
+        };
         self.metrics.taken_in.inc();
         let span = settle::span(&envelope, fence.shard);
         let work = Work {
             job: Job { envelope, failures: 0, span },
             unreadable,
+            care,
             tries: 0,
-            receipt: delivery.receipt,
+            receipt: Arc::new(delivery.receipt),
             sequence: delivery.sequence,
             held,
             fence: fence.clone(),
@@ -217,53 +237,9 @@ async fn count_lanes<Q: Deliver, H: Handle>(intake: Arc<Intake<Q, H>>, drained: 
 }
 
 /// What one period of ownership has seen.
-struct Period {
-    held: Arc<Held>,
-}
-
-/// Which stream sequences are in hand or finished: the queue delivers again what stays unacked for long, and what it thinks unacked.
-#[derive(Debug, Default)]
-pub(crate) struct Held(std::sync::Mutex<HeldSequences>);
-
-#[derive(Debug, Default)]
-struct HeldSequences {
-    in_hand: HashSet<u64>,
-    finished: std::collections::VecDeque<u64>,
-}
-
-/// Acks are lost together with a connection, and each such loss begins a new period: this many are plenty.
-const FINISHED_REMEMBERED: usize = 1_024;
-
-enum Admit {
-    New,
-    InHand,
-    Finished,
-}
-
-impl Held {
-    fn admit(&self, sequence: u64) -> Admit {
-        let mut held = self.lock();
-        if held.finished.contains(&sequence) {
-            Admit::Finished
-        } else if held.in_hand.insert(sequence) {
-            Admit::New
-        } else {
-            Admit::InHand
-        }
-    }
-
-    pub(crate) fn finish(&self, sequence: u64) {
-        let mut held = self.lock();
-        held.in_hand.remove(&sequence);
-        held.finished.push_back(sequence);
-        if held.finished.len() > FINISHED_REMEMBERED {
-            held.finished.pop_front();
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HeldSequences> {
-        self.0.lock().expect("nothing panics while it holds this lock")
-    }
+struct Period<R> {
+    held: Arc<Held<R>>,
+    suspects: Suspects,
 }
 
 #[cfg(test)]

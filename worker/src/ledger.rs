@@ -12,12 +12,15 @@ use crate::{
 
 pub(crate) use crate::policy::Presence;
 
-/// What the author of a message is in the group now. A restriction that our open record explains is ours.
-pub(crate) fn presence(member: &Result<Member, Error>, open: Option<&Mute>) -> Presence {
+/// What somebody is in the group now. A restriction that our record explains is ours.
+pub(crate) fn presence(member: &Result<Member, Error>, record: Option<&Mute>) -> Presence {
     let member = match member {
         Ok(member) => member,
         Err(err) => {
-            tracing::warn!(error = err as &dyn std::error::Error, "standing in the group unknown: the message stands");
+            tracing::warn!(
+                error = err as &dyn std::error::Error,
+                "standing in the group unknown: nobody is punished for it"
+            );
             return Presence::Unknown;
         }
     };
@@ -25,7 +28,7 @@ pub(crate) fn presence(member: &Result<Member, Error>, open: Option<&Mute>) -> P
         MemberStatus::Creator | MemberStatus::Administrator => Presence::Admin,
         MemberStatus::Member | MemberStatus::Left => Presence::CanSpeak,
         MemberStatus::Kicked => Presence::Banned,
-        MemberStatus::Restricted if open.is_some_and(|mute| is_ours(member, mute)) => Presence::Muted,
+        MemberStatus::Restricted if record.is_some_and(|mute| is_ours(member, mute)) => Presence::Muted,
         MemberStatus::Restricted => Presence::RestrictedByPerson,
         MemberStatus::Other => Presence::Unknown,
     }
@@ -43,9 +46,11 @@ pub(crate) fn muted(member: &Member, mute: &Mute) -> Muted {
     }
 }
 
-/// Our mutes take every permission and end at a second that the record knows; whatever differs was set by a person since.
+/// Our mutes take every permission and end at a second that the record knows; whatever differs was set by a person since. The call of the
+/// mute before this one may have landed late, and then shows in its place.
 fn is_ours(member: &Member, mute: &Mute) -> bool {
-    member.permissions == Some(Permissions::NONE) && member.until == Some(mute.until_s)
+    let ends = [Some(mute.until_s), mute.earlier_until_s];
+    member.permissions == Some(Permissions::NONE) && member.until.is_some() && ends.contains(&member.until)
 }
 
 #[cfg(test)]
@@ -65,6 +70,7 @@ mod tests {
             name: "Ann".to_owned(),
             state: MuteState::Active,
             until_s: UNTIL_S,
+            earlier_until_s: None,
             before: None,
             created_ms: 0,
             closed_ms: None,
@@ -102,6 +108,13 @@ mod tests {
             let without =
                 if expected_presence == Presence::Muted { Presence::RestrictedByPerson } else { expected_presence };
             assert_eq!(presence(&shown, None), without, "{shown:?} without a record");
+        }
+        let again = Mute { until_s: UNTIL_S + 60, earlier_until_s: Some(UNTIL_S), ..mute() };
+        for (until_s, expected) in
+            [(UNTIL_S + 60, Muted::ByUs), (UNTIL_S, Muted::ByUs), (UNTIL_S - 60, Muted::Otherwise)]
+        {
+            let member = member(Restricted, Some(Permissions::NONE), Some(until_s));
+            assert_eq!(muted(&member, &again), expected, "the mute, or the call of the one before it: {until_s}");
         }
         assert_eq!(presence(&Err(Error::UserUnknown), Some(&mute())), Presence::Unknown);
     }

@@ -33,8 +33,10 @@ pub mod dead_letters;
 mod menus;
 mod metrics;
 mod migrate;
+mod reshard;
 mod run;
 
 pub use metrics::WorkerMetrics;
 pub use migrate::migrate;
+pub use reshard::reshard;
 pub use run::{Work, condition, run, start, store, telegram};

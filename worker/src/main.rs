@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Cli::Command(Command::Migrate(migrate)) => block_on(worker::migrate(*migrate)),
         Cli::Command(Command::Broadcast(command)) => block_on(worker::broadcast::on_servers(*command)),
         Cli::Command(Command::DeadLetters(command)) => block_on(worker::dead_letters::on_servers(*command)),
+        Cli::Command(Command::Reshard(reshard)) => block_on(worker::reshard(*reshard)),
         Cli::Command(Command::Run(config)) => block_on(run(*config)),
         Cli::Run(config) => block_on(run(config)),
     })

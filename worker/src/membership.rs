@@ -149,6 +149,11 @@ impl Membership {
         self.verdicts.get(&Question { user, channel }).await.map(|verdict| verdict.fact(channel))
     }
 
+    /// The same, and what another worker has learnt since counts too: for what only a change that it was told of can stop.
+    pub(crate) async fn recall_newest(&self, user: UserId, channel: ChannelId) -> Option<Fact> {
+        self.verdicts.newest(&Question { user, channel }).await.map(|verdict| verdict.fact(channel))
+    }
+
     /// Takes over what Telegram told by itself. `date_s` has a resolution of a second; it counts as the end of that second, so that a
     /// push wins over a question asked in the same second.
     pub(crate) async fn learn(

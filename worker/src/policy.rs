@@ -88,6 +88,11 @@ pub(crate) fn judge_entry(require: Require, facts: &[Fact]) -> Standing {
     }
 }
 
+/// Why somebody is left alone who meets the rule, as metrics name it: a channel that cannot be asked about makes nobody a subscriber.
+pub(crate) fn met_as(facts: &[Fact]) -> &'static str {
+    if facts.iter().any(|fact| fact.answer == Answer::Yes) { "subscribed" } else { "unknown" }
+}
+
 /// Whether every "no" that an offence rests on is young enough to punish for.
 pub(crate) fn is_fresh(facts: &[Fact], now_ms: i64) -> bool {
     facts.iter().all(|fact| !matches!(fact.answer, Answer::No { .. }) || now_ms - fact.as_of_ms <= FRESH_MS)
@@ -258,6 +263,14 @@ mod tests {
             assert_eq!(judge_entry(require, &facts(answers)), expected, "{require:?} {answers}");
         }
         assert!(matches!(judge_entry(Require::All, &facts("xn")), Standing::Missing(_)));
+    }
+
+    #[test]
+    fn nobody_is_counted_as_a_subscriber_because_a_channel_is_broken() {
+        for (answers, expected) in [("y", "subscribed"), ("xy", "subscribed"), ("x", "unknown"), ("xx", "unknown")] {
+            assert_eq!(judge(Require::All, &facts(answers)), Standing::Met);
+            assert_eq!(met_as(&facts(answers)), expected, "{answers}");
+        }
     }
 
     #[test]

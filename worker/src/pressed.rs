@@ -40,6 +40,8 @@ pub(crate) enum How {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SetupStep {
+    /// Show the list in a message of its own.
+    Open,
     /// Look again.
     Check,
     /// Say how to name a channel, which is typed in reply.
@@ -88,6 +90,14 @@ impl Prompt {
 }
 
 impl Pressed {
+    /// Whether it changes what holds for everybody in the group. Any other press is a question of whoever pressed.
+    pub(crate) fn is_for_all(&self) -> bool {
+        match self {
+            Self::Require { .. } | Self::Setup(_) | Self::Settings(_) | Self::Allow(_) => true,
+            Self::Joined(_) | Self::JoinedIn(_) | Self::Menu(_) => false,
+        }
+    }
+
     /// None: a button that is not ours, or forged.
     pub(crate) fn read(data: &str) -> Option<Self> {
         let Some((kind, rest)) = data.split_once("1:") else { return PressedFor::read(data).map(Self::Joined) };
@@ -139,6 +149,7 @@ impl How {
 impl SetupStep {
     fn data(self) -> String {
         match self {
+            Self::Open => "open".to_owned(),
             Self::Check => "check".to_owned(),
             Self::Choose => "choose".to_owned(),
             Self::Back => "back".to_owned(),
@@ -148,6 +159,7 @@ impl SetupStep {
 
     fn read(data: &str) -> Option<Self> {
         Some(match data {
+            "open" => Self::Open,
             "check" => Self::Check,
             "choose" => Self::Choose,
             "back" => Self::Back,
@@ -199,6 +211,17 @@ impl MenuPage {
 mod tests {
     use super::*;
 
+    #[test]
+    fn who_sets_something_sets_it_for_all_and_who_asks_asks_alone() {
+        let of = |data: &str| Pressed::read(data).map(|pressed| pressed.is_for_all());
+        for data in ["p1:both:-5", "u1:-5", "s1:mode=observe", "s1:warning_text=", "a1:7"] {
+            assert_eq!(of(data), Some(true), "{data}");
+        }
+        for data in ["v1:7", "v1:*", "verify_membership", "g1:-1001"] {
+            assert_eq!(of(data), Some(false), "{data}");
+        }
+    }
+
     /// Golden: messages with these buttons outlive the program that sent them.
     #[test]
     fn data_is_written_and_read_for_ever() {
@@ -211,6 +234,7 @@ mod tests {
             ("p1:replace:-5", Pressed::Require { how: How::Replace, channel: ChannelId(-5) }),
             ("p1:both:-5", Pressed::Require { how: How::Both, channel: ChannelId(-5) }),
             ("p1:either:-5", Pressed::Require { how: How::Either, channel: ChannelId(-5) }),
+            ("u1:open", Pressed::Setup(SetupStep::Open)),
             ("u1:check", Pressed::Setup(SetupStep::Check)),
             ("u1:choose", Pressed::Setup(SetupStep::Choose)),
             ("u1:back", Pressed::Setup(SetupStep::Back)),

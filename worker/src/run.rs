@@ -22,7 +22,7 @@ use crate::{
     breakers::Breakers,
     cache::{Redis, RedisConfig},
     config::{Access, Config, Limits, TELEGRAM_TIMEOUT},
-    dispatch::Dispatch,
+    dispatch::{Dispatch, Told},
     enforce::{Enforcer, Identity},
     event::Reader,
     groups::Groups,
@@ -58,7 +58,8 @@ pub mod condition {
 /// A setting turned out to be wrong once something was asked, or the admin port failed.
 pub async fn run(config: Config, admin: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
     let metrics = WorkerMetrics::default();
-    let readiness = Readiness::new(&[condition::DATABASE, condition::NATS, condition::TELEGRAM]);
+    let readiness =
+        Readiness::new(&[condition::DATABASE, condition::NATS, condition::TELEGRAM]).told_elsewhere(condition::NATS);
     let redis = redis(&config)?;
     let connected = Connected::default();
     let mut registry = prometheus_client::registry::Registry::default();
@@ -74,7 +75,9 @@ pub async fn run(config: Config, admin: TcpListener, stop: CancellationToken) ->
         let Some(store) = store else { return Ok(()) };
         _ = connected.store.set(store.clone());
         readiness.set(condition::DATABASE, Ok(()));
-        let queue = match JetStream::connect(&JetStreamConfig::new(&config.queue, "worker"), &stop).await {
+        let bot = config.bot.bot_token.bot();
+        let settings = JetStreamConfig::new(&config.queue, Some(bot), "worker");
+        let queue = match JetStream::connect(&settings, &stop).await {
             Ok(queue) => queue,
             Err(_) if stop.is_cancelled() => return Ok(()),
             Err(err) => return Err(err.into()),
@@ -82,7 +85,7 @@ pub async fn run(config: Config, admin: TcpListener, stop: CancellationToken) ->
         _ = connected.queue.set(queue.clone());
         readiness.set(condition::NATS, Ok(()));
         let work = Work {
-            bot: config.bot.bot_token.bot(),
+            bot,
             shards: config.queue.shards,
             drain: config.process.drain(),
             telegram: telegram(&config.bot, &config.limits, &metrics)?,
@@ -120,15 +123,17 @@ pub struct Work<Q> {
 /// Works until told to stop, then finishes what is in hand.
 ///
 /// # Errors
-/// Telegram does not accept the token.
+/// Telegram does not accept the token, or the queue has become another one than the settings say.
 pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken) -> anyhow::Result<()> {
     let Work { bot, shards, drain, telegram, access, queue, store, redis, metrics, readiness } = work;
     let Some(username) = username(&telegram, &stop).await? else { return Ok(()) };
+    // The intake stops all of this as well.
+    let stop = stop.child_token();
     readiness.set(condition::TELEGRAM, Ok(()));
 
     let bell = Bell::default();
     let owned = Owned::default();
-    let groups = Groups::new(store.clone(), telegram.clone(), access.groups());
+    let groups = Groups::new(store.clone(), telegram.clone(), access.groups(), owned.clone());
     let breakers = Breakers::new(store.clone(), bell.clone());
     let membership = Membership::new(telegram.clone(), breakers.clone(), redis, metrics.cache.clone());
     let enforcer = Enforcer::new(
@@ -151,6 +156,7 @@ pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken)
         metrics: metrics.handlers.clone(),
         intake: metrics.intake.clone(),
         started: tokio::time::Instant::now(),
+        told: Told::default(),
         operators: access.operators(),
     };
     let timers = Timers { store: store.clone(), queue: queue.clone(), bot, owned: owned.clone(), bell };
@@ -165,12 +171,12 @@ pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken)
     tracing::info!(bot = %username, shards = shards.count(), "working");
     let stopping = readiness.clone();
     let told = stop.clone();
-    tokio::join!(intake.run(shards, stop, drain), async move {
+    let (worked, ()) = tokio::join!(intake.run(shards, stop, drain), async move {
         told.cancelled().await;
         stopping.stop();
     });
     background.wait().await;
-    Ok(())
+    worked.map_err(Into::into)
 }
 
 /// Connects to the database and waits for its schema, for as long as it takes; None: told to stop meanwhile.

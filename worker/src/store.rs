@@ -18,9 +18,12 @@ pub mod migrate;
 pub mod moves;
 pub mod mutes;
 pub mod purge;
+pub mod resort;
 mod sql;
 pub mod standings;
+pub mod suspects;
 pub mod tasks;
+mod trust;
 pub mod url;
 pub mod warnings;
 
@@ -30,13 +33,21 @@ pub(crate) mod tests;
 use std::{
     fmt,
     future::Future,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use shared::shard::Shards;
+use shared::{
+    envelope::RoutingKey,
+    ids::ChatId,
+    shard::{Shard, Shards},
+};
 use sqlx::{
-    Any, AnyConnection, AnyPool, ConnectOptions as _, Connection as _, any::AnyPoolOptions, pool::PoolConnection,
+    Any, AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Row as _, any::AnyPoolOptions,
+    pool::PoolConnection,
 };
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::Instrument as _;
@@ -46,6 +57,7 @@ use self::{
     error::StoreError,
     metrics::StoreMetrics,
     sql::{Backend, Row, Sql},
+    trust::Trust,
     url::DatabaseUrl,
 };
 
@@ -66,8 +78,10 @@ pub struct Store {
     backend: Backend,
     shards: Shards,
     metrics: StoreMetrics,
+    trust: Arc<Trust>,
     /// SQLite has one writer at a time and makes the others poll for their turn; here they queue up instead.
     turn: Arc<Mutex<()>>,
+    written: Arc<AtomicU64>,
 }
 
 /// How long the first connection, or a free one of the pool, is waited for.
@@ -84,6 +98,10 @@ const CONFLICT_TRIES: u32 = 4;
 /// of the log a commit, which a single machine's rate can afford.
 const SQLITE_SETUP: &str =
     "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
+
+/// Per connection of Postgres. A worker that is frozen in the middle of a transaction goes on holding its rows, the shard's epoch among them,
+/// and whoever takes the shard over waits for those. Ours never pause for longer than a moment; a lease lasts as long as this.
+const POSTGRES_SETUP: &str = "SET idle_in_transaction_session_timeout = '3s'";
 
 impl Store {
     /// Tries once, and makes a missing SQLite file and its folder.
@@ -109,20 +127,49 @@ impl Store {
             connection.close().await
         };
         within(CONNECT_TIMEOUT, first).await?;
+        let trust = Arc::new(Trust::new());
+        let trusted = Arc::clone(&trust);
         let pool = AnyPoolOptions::new()
             .max_connections(config.pool_size.max(1))
             .acquire_timeout(CONNECT_TIMEOUT)
             .after_connect(move |connection, _| Box::pin(setup(backend, connection)))
+            // Instead of a mere sign of life, and no slower: a server may have become a standby under its connections.
+            .test_before_acquire(false)
+            .before_acquire(move |connection, before| {
+                let is_trusted = trusted.covers(before.idle_for);
+                Box::pin(async move {
+                    if !is_trusted {
+                        writable(backend, connection).await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_lazy_with(options);
-        Ok(Self { pool, backend, shards: config.shards, metrics, turn: Arc::default() })
+        Ok(Self { pool, backend, shards: config.shards, metrics, trust, turn: Arc::default(), written: Arc::default() })
     }
 
-    /// Asks for nothing, to learn whether the database answers.
+    /// How many transactions have been written so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Asks for nothing, to learn whether the database answers and could be written to.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.row(self.sql("ping", "SELECT 1 AS one")).await?.map_or(Err(sqlx::Error::RowNotFound.into()), |_| Ok(()))
+        match self.ping_once().await {
+            // It may be this connection alone, which was trusted; the next one is asked before it is used.
+            Err(_) => self.ping_once().await,
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn ping_once(&self) -> Result<(), StoreError> {
+        let mut connection = self.connection().await?;
+        // Asked all the time, so neither a span nor a measurement.
+        let answer = within(ANSWER_TIMEOUT, writable(self.backend, &mut connection)).await;
+        Ok(answer.inspect_err(|_| self.trust.shaken())?)
     }
 
     /// Connections that are open, busy or not.
@@ -147,6 +194,11 @@ impl Store {
     async fn rows(&self, sql: Sql) -> Result<Vec<Row>, StoreError> {
         let mut connection = self.connection().await?;
         self.ask(&mut connection, sql).await
+    }
+
+    /// Whose owner writes a chat's state.
+    pub(crate) fn shard_of(&self, chat: ChatId) -> Shard {
+        self.shards.of(RoutingKey(chat.0))
     }
 
     async fn row(&self, sql: Sql) -> Result<Option<Row>, StoreError> {
@@ -230,6 +282,9 @@ impl Store {
         self.metrics.took(name, started.elapsed());
         if let Err(err) = &answer {
             span.record("otel.status_code", "ERROR").record("error.type", err.code());
+            if matches!(err, StoreError::Unavailable(_)) {
+                self.trust.shaken();
+            }
         }
         answer
     }
@@ -267,7 +322,9 @@ impl Tx<'_> {
     }
 
     async fn commit(self) -> Result<(), StoreError> {
-        self.store.timed("commit", self.inner.commit()).await
+        self.store.timed("commit", self.inner.commit()).await?;
+        self.store.written.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -283,10 +340,26 @@ async fn repeated<T, F: Future<Output = Result<T, StoreError>>>(transaction: imp
 }
 
 async fn setup(backend: Backend, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    if backend == Backend::Sqlite {
-        sqlx::raw_sql(SQLITE_SETUP).execute(connection).await?;
+    let text = match backend {
+        Backend::Postgres => POSTGRES_SETUP,
+        Backend::Sqlite => SQLITE_SETUP,
+    };
+    sqlx::raw_sql(text).execute(&mut *connection).await?;
+    writable(backend, connection).await
+}
+
+/// After a failover a pool may be left with a server that is a standby now: it answers every question, and refuses every change.
+async fn writable(backend: Backend, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    match backend {
+        Backend::Sqlite => sqlx::raw_sql("SELECT 1").execute(connection).await.map(|_| ()),
+        Backend::Postgres => {
+            let row = sqlx::raw_sql("SHOW transaction_read_only").fetch_one(connection).await?;
+            match row.try_get::<String, _>(0)?.as_str() {
+                "off" => Ok(()),
+                _ => Err(std::io::Error::new(std::io::ErrorKind::ReadOnlyFilesystem, "the server is read-only").into()),
+            }
+        }
     }
-    Ok(())
 }
 
 async fn within<T>(time: Duration, question: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {

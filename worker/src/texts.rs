@@ -1,5 +1,6 @@
-//! Every sentence and keyboard that a person sees: the warning here, answers to presses in `alert`, replies to commands in `reply`, news of
-//! channels in `notice`, and what has pages of its own in `setup`, `settings`, `allow` and `private`.
+//! Every message and keyboard that a person sees. The words themselves are all in `sentences`; here they are put together: the warning in
+//! this file, answers to presses in `alert`, replies to commands in `reply`, news of channels in `notice`, and what has pages of its own in
+//! `setup`, `settings`, `allow` and `private`.
 //!
 //! Names and titles are other people's text: blank, huge, right to left, full of markup. No parse mode is used, so nothing in them can
 //! break a message; what remains is to keep them short and unable to rearrange what stands around them.
@@ -11,6 +12,7 @@ pub(crate) mod notice;
 pub(crate) mod own;
 pub(crate) mod private;
 pub(crate) mod reply;
+pub(crate) mod sentences;
 pub(crate) mod settings;
 pub(crate) mod setup;
 mod shown;
@@ -21,12 +23,12 @@ use shared::ids::{ChatId, UserId};
 
 pub(crate) use self::words::{Links, Words};
 use self::{
-    shown::{fitting, is_blank, shown, units},
+    shown::{fitting, fitting_any, is_blank, shown, units},
     template::{Filling, fill},
 };
 use crate::{
     groups::{Channel, Rules},
-    policy::Missing,
+    policy::{Missing, Require},
     store::warnings::WarningKind,
     telegram::message::{Button, Keyboard, Outgoing, Press},
 };
@@ -39,14 +41,6 @@ const BUTTON_LENGTH: usize = 64;
 
 /// Titles of channels in one place of a message, all together.
 const TITLES_LENGTH: usize = 400;
-
-const WARNING: &str = "{name}, to write in {group} please subscribe to {channels} first. Then press the button below, and you can write at once.";
-const WELCOME: &str = "{name}, welcome to {group}! To write here, please subscribe to {channels} first. Then press the button below, and you can write at once.";
-const REVOKED: &str = "{name}, your permissions in {group} are revoked because you left {channels}. Subscribe again and press the button below, and you can write at once.";
-const REQUESTED: &str = "{name}, to be let into {group} please subscribe to {channels} first. Then press the button below, and I let you in at once.";
-
-const JOIN_BUTTON: &str = "Join Channel";
-const VERIFY_BUTTON: &str = "I have joined";
 
 /// What comes back when "I have joined" is pressed: the person it is for, or anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,10 +100,10 @@ pub(crate) fn warning(
     topic: Option<i64>,
 ) -> Outgoing {
     let text = match kind {
-        WarningKind::Join => WELCOME,
+        WarningKind::Join => sentences::WELCOME,
         // Whoever is banned did not leave.
-        WarningKind::Left if missing.iter().all(|missing| !missing.banned) => REVOKED,
-        WarningKind::Offence | WarningKind::Left => WARNING,
+        WarningKind::Left if missing.iter().all(|missing| !missing.banned) => sentences::REVOKED,
+        WarningKind::Offence | WarningKind::Left => sentences::WARNING,
     };
     let text = chosen(rules.settings.warning_text.as_deref()).unwrap_or(text);
     let verify = match people {
@@ -121,7 +115,7 @@ pub(crate) fn warning(
 
 /// What somebody is told in private who asks to be let into the group.
 pub(crate) fn join_request(rules: &Rules, group: ChatId, who: &Named, missing: &[Missing]) -> Outgoing {
-    asking(rules, REQUESTED, std::slice::from_ref(who), missing, PressedFor::Request(group), None)
+    asking(rules, sentences::REQUESTED, std::slice::from_ref(who), missing, PressedFor::Request(group), None)
 }
 
 fn asking(
@@ -133,17 +127,17 @@ fn asking(
     topic: Option<i64>,
 ) -> Outgoing {
     let lacking = lacking(rules, missing);
-    let titles = |closed_only: bool| -> String {
-        let named = lacking.iter().filter(|lacking| lacking.banned || !closed_only);
-        fitting(&named.map(|lacking| title(lacking.channel)).collect::<Vec<_>>(), TITLES_LENGTH)
+    let titles = |some: &dyn Fn(&&Lacking<'_>) -> bool| -> Vec<String> {
+        lacking.iter().filter(some).map(|lacking| title(lacking.channel)).collect()
     };
     let end = match people {
         [_] if lacking.iter().any(|lacking| lacking.banned) => {
-            format!("\n\nYou are banned from {}. Please ask an admin there to let you in.", titles(true))
+            format!("\n\n{}", sentences::banned_from(fitting(&titles(&|lacking| lacking.banned), TITLES_LENGTH)))
         }
         _ => String::new(),
     };
-    let filling = Filling { people, group: &rules.title, channels: &titles(false) };
+    let channels = to_join(rules, &titles(&|_| true), TITLES_LENGTH);
+    let filling = Filling { people, group: &rules.title, channels: &channels };
     let keyboard = keyboard(rules, &lacking, filling, verify.data());
     fill(text, filling, MESSAGE_LENGTH - units(&end)).outgoing(&end, keyboard, topic)
 }
@@ -168,15 +162,15 @@ fn keyboard(rules: &Rules, lacking: &[Lacking<'_>], filling: Filling<'_>, verify
         let press = Press::Open(channel.link()?.parse().ok()?);
         let title = title(channel);
         let text = match (chosen(rules.settings.join_button.as_deref()), open.len()) {
-            (None, 1) => JOIN_BUTTON.to_owned(),
-            (None, _) => "Join {channels}".to_owned(),
+            (None, 1) => sentences::JOIN.to_owned(),
+            (None, _) => sentences::JOIN_ONE_OF_SEVERAL.to_owned(),
             // Several buttons have to be told apart.
-            (Some(text), 2..) if !text.contains("{channels}") => format!("{text}: {{channels}}"),
+            (Some(text), 2..) if !text.contains("{channels}") => sentences::several_buttons(text, "{channels}"),
             (Some(text), _) => text.to_owned(),
         };
         Some(Button { text: label(&text, Filling { channels: &title, ..filling }), press })
     });
-    let text = chosen(rules.settings.verify_button.as_deref()).unwrap_or(VERIFY_BUTTON);
+    let text = chosen(rules.settings.verify_button.as_deref()).unwrap_or(sentences::VERIFY);
     let verify = Button { text: label(text, filling), press: Press::Callback(verify) };
     Keyboard { rows: join.chain([verify]).map(|button| vec![button]).collect() }
 }
@@ -190,8 +184,16 @@ fn chosen(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !is_blank(text))
 }
 
+/// Channels to subscribe to: all of them, or one that is enough.
+fn to_join(rules: &Rules, titles: &[String], most: usize) -> String {
+    match rules.settings.require {
+        Require::All => fitting(titles, most),
+        Require::Any => fitting_any(titles, most),
+    }
+}
+
 fn title(channel: &Channel) -> String {
-    shown(&channel.title, "the channel")
+    shown(&channel.title, sentences::THE_CHANNEL)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! A row stays until its task is done. One whose message was refused or lost becomes due again by itself, so a task is late at worst.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -16,7 +16,10 @@ use shared::{
     shard::Shard,
     trace_context,
 };
-use tokio::{sync::Notify, time::sleep};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -36,13 +39,13 @@ const FULL_MS: i64 = 5_000;
 /// Rows published at a time.
 const BATCH: i64 = 500;
 
-/// Shards that this worker owns now.
+/// Shards that this worker owns now, and since when.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Owned(Arc<Mutex<BTreeSet<Shard>>>);
+pub(crate) struct Owned(Arc<Mutex<BTreeMap<Shard, Instant>>>);
 
 impl Owned {
     pub(crate) fn add(&self, shard: Shard) {
-        self.lock().insert(shard);
+        self.lock().insert(shard, Instant::now());
     }
 
     pub(crate) fn remove(&self, shard: Shard) {
@@ -50,10 +53,15 @@ impl Owned {
     }
 
     pub(crate) fn shards(&self) -> Vec<Shard> {
-        self.lock().iter().copied().collect()
+        self.lock().keys().copied().collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<Shard>> {
+    /// When this period of ownership began. What was seen before that may have been changed by another worker.
+    pub(crate) fn since(&self, shard: Shard) -> Option<Instant> {
+        self.lock().get(&shard).copied()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Shard, Instant>> {
         self.0.lock().expect("nothing panics while it holds this lock")
     }
 }
@@ -93,6 +101,13 @@ enum NotNow {
     Queue(#[from] PublishError),
 }
 
+impl NotNow {
+    /// Readiness tells of a database that is away, and the connection to the queue of itself.
+    fn is_told_elsewhere(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Unavailable(_)) | Self::Queue(PublishError::NotConnected))
+    }
+}
+
 /// Publishes what is due.
 pub(crate) struct Timers<P> {
     pub store: Store,
@@ -105,22 +120,21 @@ pub(crate) struct Timers<P> {
 impl<P: Publish> Timers<P> {
     /// Runs until told to stop.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let mut failing = false;
+        let mut told = false;
         loop {
-            let mut shards = self.bell.take();
-            shards.extend(self.owned.shards());
-            match self.publish_due(&shards.into_iter().collect::<Vec<_>>()).await {
-                Ok(()) => failing = false,
+            let outcome = self.publish_due(&stop).await;
+            match &outcome {
+                Ok(()) => told = false,
+                Err(err) if err.is_told_elsewhere() || told => {
+                    tracing::debug!(error = err as &dyn std::error::Error, "due tasks have to wait");
+                }
                 Err(err) => {
-                    // Lanes say so too, when they need the database or the queue; once is enough here.
-                    if !failing {
-                        tracing::warn!(error = &err as &dyn std::error::Error, "due tasks have to wait; trying again");
-                    }
-                    failing = true;
+                    told = true;
+                    tracing::warn!(error = err as &dyn std::error::Error, "due tasks have to wait; trying again");
                 }
             }
             let pause = async {
-                if failing {
+                if outcome.is_err() {
                     sleep(LOOK_EVERY).await;
                 } else {
                     self.next_look().await;
@@ -144,23 +158,38 @@ impl<P: Publish> Timers<P> {
         }
     }
 
-    async fn publish_due(&self, shards: &[Shard]) -> Result<(), NotNow> {
-        loop {
+    async fn publish_due(&self, stop: &CancellationToken) -> Result<(), NotNow> {
+        let mut shards = BTreeSet::new();
+        while !stop.is_cancelled() {
+            shards.append(&mut self.bell.take());
+            // Shards come and go meanwhile.
+            shards.extend(self.owned.shards());
             let now_ms = shared::clock::now_ms();
-            let due = self.store.due_tasks(shards, now_ms, BATCH).await?;
-            for row in &due {
-                let again_ms = match self.queue.publish(&self.envelope(row, now_ms)).await {
-                    Ok(_) => now_ms + AGAIN_MS,
-                    // No reason for the other chats to wait.
-                    Err(PublishError::ChatFull) => now_ms + FULL_MS,
-                    Err(err) => return Err(err.into()),
-                };
-                self.store.task_published(row.id, row.version, again_ms).await?;
-            }
+            let due = self.store.due_tasks(&shards.iter().copied().collect::<Vec<_>>(), now_ms, BATCH).await?;
             if due.is_empty() {
-                return Ok(());
+                break;
             }
+            // A chat may have thousands due at once: it is asked once whether it has room, and the others do not wait.
+            let (mut full, mut refused) = (HashSet::new(), Vec::new());
+            for row in &due {
+                let envelope = self.envelope(row, now_ms);
+                let place = (row.chat, envelope.bulk);
+                if full.contains(&place) {
+                    refused.push(row.id);
+                    continue;
+                }
+                match self.queue.publish(&envelope).await {
+                    Ok(_) => self.store.task_published(row.id, row.version, now_ms + AGAIN_MS).await?,
+                    Err(PublishError::ChatFull) => {
+                        full.insert(place);
+                        refused.push(row.id);
+                    }
+                    Err(err) => return Err(err.into()),
+                }
+            }
+            self.store.put_off_tasks(&refused, now_ms, now_ms + FULL_MS).await?;
         }
+        Ok(())
     }
 
     fn envelope(&self, row: &TaskRow, now_ms: i64) -> Envelope {

@@ -3,6 +3,8 @@
 use shared::ids::{ChatId, UserId};
 
 use crate::{
+    enforce::Seen,
+    fence::Fence,
     groups::{Groups, Rules},
     handlers::HandlerError,
     ledger::{self, Presence},
@@ -26,6 +28,7 @@ pub(crate) enum Found {
 pub(crate) struct Guilty {
     pub missing: Vec<Missing>,
     pub presence: Presence,
+    pub seen: Seen,
     /// Their latest mute in the group, open or closed.
     pub last: Option<Mute>,
 }
@@ -47,9 +50,10 @@ pub(crate) struct Trial<'a> {
 
 impl Trial<'_> {
     /// # Errors
-    /// The database is away. That Telegram does not say is a finding: nobody is punished for it.
+    /// The database is away, or the shard is not ours any more: then nobody is asked about its groups either. That Telegram does not say is a finding: nobody is punished for it.
     pub(crate) async fn hold(
         &self,
+        fence: &Fence,
         group: ChatId,
         rules: &Rules,
         user: UserId,
@@ -57,18 +61,22 @@ impl Trial<'_> {
     ) -> Result<Found, HandlerError> {
         let facts = self.facts(rules, user, freshness).await;
         match policy::judge(rules.settings.require, &facts) {
-            Standing::Met => return Ok(Found::Innocent("subscribed")),
+            Standing::Met => return Ok(Found::Innocent(policy::met_as(&facts))),
             Standing::Unknown => return Ok(Found::Innocent("unknown")),
             Standing::Missing(_) if rules.allowed.contains(&user.0) => return Ok(Found::Innocent("allowed")),
             Standing::Missing(_) => {}
         }
+        fence.check()?;
         match self.groups.admins(group).await {
             Ok(admins) if admins.contains(&user) => return Ok(Found::Innocent("admin")),
             Ok(_) => {}
             Err(_) => return Ok(Found::Innocent("unknown")),
         }
         let last = self.store.last_mute(group, user).await?;
-        let member = self.telegram.member(group, user, Priority::P1).await;
+        fence.check()?;
+        let looked = self.telegram.dated_member(group, user, Priority::P1).await;
+        let looked_ms = looked.as_ref().map_or(0, |(_, asked_ms)| *asked_ms);
+        let member = looked.map(|(member, _)| member);
         // Restricting somebody who is not in the group would leave a restriction behind.
         if let Ok(member) = &member
             && member.is_member != Some(true)
@@ -82,7 +90,7 @@ impl Trial<'_> {
             self.facts(rules, user, Freshness::Fresh).await
         };
         let missing = match policy::judge(rules.settings.require, &facts) {
-            Standing::Met => return Ok(Found::Innocent("subscribed")),
+            Standing::Met => return Ok(Found::Innocent(policy::met_as(&facts))),
             Standing::Missing(missing) if policy::is_fresh(&facts, shared::clock::now_ms()) => missing,
             Standing::Missing(_) | Standing::Unknown => return Ok(Found::Innocent("unknown")),
         };
@@ -90,7 +98,10 @@ impl Trial<'_> {
         Ok(match ledger::presence(&member, open) {
             Presence::Unknown => Found::Innocent("unknown"),
             Presence::Admin => Found::Innocent("admin"),
-            presence => Found::Guilty(Box::new(Guilty { missing, presence, last })),
+            presence => {
+                let seen = Seen { facts, looked_ms };
+                Found::Guilty(Box::new(Guilty { missing, presence, seen, last }))
+            }
         })
     }
 

@@ -26,6 +26,7 @@ pub(crate) enum Command {
     /// Look after what could not be handled: list it, show it, try it again, drop it. The bot may run meanwhile.
     DeadLetters(Box<DeadLetters<File>>),
     /// Say something to all groups, or to their owners. The bot may run meanwhile.
+    #[command(after_help = worker::config::examples("gmbot"))]
     Broadcast(Box<Broadcast<Database>>),
 }
 

@@ -1,7 +1,7 @@
 //! Whether the process can serve now, put together from what its parts say.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -12,15 +12,31 @@ pub struct Readiness(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     conditions: BTreeMap<&'static str, Result<(), String>>,
+    /// Their outages are in the log already.
+    told_elsewhere: BTreeSet<&'static str>,
     stopping: bool,
     was_ready: bool,
+    has_been_ready: bool,
 }
 
 impl Readiness {
     /// Not ready until each of the conditions has been reported met.
     pub fn new(conditions: &[&'static str]) -> Self {
         let conditions = conditions.iter().map(|name| (*name, Err("not yet".to_owned()))).collect();
-        Self(Arc::new(Mutex::new(State { conditions, stopping: false, was_ready: false })))
+        Self(Arc::new(Mutex::new(State {
+            conditions,
+            told_elsewhere: BTreeSet::new(),
+            stopping: false,
+            was_ready: false,
+            has_been_ready: false,
+        })))
+    }
+
+    /// Whoever talks to this one logs its outages: they are not logged once more here, once the start is over.
+    #[must_use]
+    pub fn told_elsewhere(self, condition: &'static str) -> Self {
+        self.lock().told_elsewhere.insert(condition);
+        self
     }
 
     /// Says how a condition stands. One that was not named at the start is added.
@@ -69,12 +85,16 @@ impl State {
 
     /// One log line a change.
     fn tell(&mut self) {
-        let missing = self.missing();
+        let mut missing = self.missing();
+        if self.has_been_ready {
+            missing.retain(|(name, _)| !self.told_elsewhere.contains(name));
+        }
         if self.stopping || self.was_ready == missing.is_empty() {
             return;
         }
         self.was_ready = missing.is_empty();
         if self.was_ready {
+            self.has_been_ready = true;
             tracing::info!("ready");
         } else {
             let why: Vec<String> = missing.iter().map(|(name, why)| format!("{name}: {why}")).collect();
@@ -102,5 +122,16 @@ mod tests {
         readiness.stop();
         readiness.set("nats", Ok(()));
         assert_eq!(readiness.missing(), [("process", "stopping".to_owned())]);
+    }
+    #[test]
+    fn what_is_told_elsewhere_is_no_news_here_once_the_start_is_over() {
+        let readiness = Readiness::new(&["nats", "database"]).told_elsewhere("nats");
+        readiness.set("database", Ok(()));
+        assert!(!readiness.lock().was_ready, "at the start it is");
+        readiness.set("nats", Ok(()));
+        readiness.set("nats", Err("connection lost".to_owned()));
+        assert!(!readiness.is_ready() && readiness.lock().was_ready);
+        readiness.set("database", Err("away".to_owned()));
+        assert!(!readiness.lock().was_ready);
     }
 }

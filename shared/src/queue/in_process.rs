@@ -54,6 +54,9 @@ pub trait Inbox: Clone + Send + Sync + 'static {
     /// How many rows there are.
     fn count(&self) -> impl Future<Output = Result<u64, InboxError>> + Send;
 
+    /// The highest sequence number given so far; 0 before the first.
+    fn last(&self) -> impl Future<Output = Result<u64, InboxError>> + Send;
+
     /// How many dead letters there are.
     fn buried(&self) -> impl Future<Output = Result<u64, InboxError>> + Send;
 
@@ -88,6 +91,8 @@ struct Inner<I> {
     limit: u64,
     /// Kept here so that a publish need not count rows. Runs ahead by what is being stored at this moment.
     stored: AtomicU64,
+    /// The last row that a process before this one may have had in hand.
+    cut_short: u64,
     parts: Vec<Part>,
 }
 
@@ -103,11 +108,12 @@ impl<I: Inbox> InProcess<I> {
     /// `limit` bounds the rows: when so many wait, no more is taken, and Telegram keeps it.
     ///
     /// # Errors
-    /// The rows cannot be counted.
+    /// The rows cannot be read.
     pub async fn open(inbox: I, shards: Shards, limit: u64) -> Result<Self, InboxError> {
         let stored = AtomicU64::new(inbox.count().await?);
+        let cut_short = inbox.last().await?;
         let parts = shards.all().map(|_| Part::default()).collect();
-        Ok(Self(Arc::new(Inner { inbox, shards, limit, stored, parts })))
+        Ok(Self(Arc::new(Inner { inbox, shards, limit, stored, cut_short, parts })))
     }
 }
 
@@ -257,7 +263,7 @@ impl<I: Inbox> Reader<I> {
             }
             if let Some(row) = self.read.pop_front() {
                 self.delivered += 1;
-                return Ok(delivery(row, self.delivered));
+                return Ok(delivery(row, self.delivered, queue.cut_short));
             }
             let rows = queue.inbox.after(self.shard, self.cursor, BATCH).await;
             self.read = rows.map_err(DeliverError::Interrupted)?.into();
@@ -269,11 +275,12 @@ impl<I: Inbox> Reader<I> {
     }
 }
 
-fn delivery(row: Row, delivered: u64) -> Delivery<Receipt> {
+fn delivery(row: Row, delivered: u64, cut_short: u64) -> Delivery<Receipt> {
     let headers = row.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let content = Envelope::from_headers(headers, row.body.clone());
     let content = content.map_err(|why| Unreadable { why, headers: row.headers, body: row.body });
-    Delivery { sequence: row.sequence, delivered, content, receipt: Receipt { sequence: row.sequence } }
+    let sequence = row.sequence;
+    Delivery { sequence, delivered, cut_short: sequence <= cut_short, content, receipt: Receipt { sequence } }
 }
 
 #[cfg(test)]

@@ -5,47 +5,47 @@
 use std::{sync::Arc, time::Duration};
 
 use async_nats::{
-    Client, ConnectOptions, Event, HeaderMap,
+    Client, HeaderMap,
     jetstream::{
         self,
         context::{Context, ContextBuilder, PublishErrorKind},
         kv,
     },
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     args::{BadSetting, NatsServers},
     envelope::Envelope,
+    ids::BotId,
     queue::{Connection, DeliverError, Publish, PublishError, Stored},
     shard::Shards,
     subject, trace_context,
 };
 
+mod connection;
 mod deliveries;
 mod lease;
 mod letters;
 mod names;
+mod peers;
+mod remake;
+mod reshard;
 mod setup;
 
 pub use deliveries::{Deliveries, Receipt};
+pub use peers::{Answer, Change, Peers};
+pub use reshard::{Closed, ReshardError, Resharding};
 
 use names::Names;
 
 /// How long a publisher waits for the stored ack, twice at most. Telegram gives up after 60 s, and other chats wait behind this one.
 const ACK_TIMEOUT: Duration = Duration::from_secs(2);
+/// The whole of a publish, with its second try and the wait for a connection.
+const PUBLISH_WITHIN: Duration = Duration::from_secs(4);
 /// A lease request that takes longer than this is of no use: the term is 3 s.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Acks outstanding at once; more means that the server hangs, and then it is better to refuse than to hoard.
-const ACKS_IN_FLIGHT: usize = 4096;
-/// The client's own back-off grows to 4 s, which is what a worker would be idle for after the server is back. The first attempt, also the
-/// one at the start, waits for nothing.
-const RECONNECT_DELAY: Duration = Duration::from_millis(250);
-/// A half-open link is noticed after two of these without an answer; the client's default is a minute.
-const PING_EVERY: Duration = Duration::from_secs(2);
-/// One attempt to connect, or one request that has no limit of its own.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between attempts while NATS is not there at the start.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
 /// How much one chat's queue may hold: the rest stays with Telegram, in order, and nobody else is held up.
@@ -56,6 +56,8 @@ const MAX_PER_SUBJECT: i64 = 1000;
 pub struct JetStreamConfig {
     pub servers: NatsServers,
     pub shards: Shards,
+    /// Whose updates the queue holds; that of another bot is refused. None: whoever's.
+    pub bot: Option<BotId>,
     pub replicas: u8,
     /// Shown in the server's list of connections.
     pub name: String,
@@ -67,10 +69,11 @@ pub struct JetStreamConfig {
 }
 
 impl JetStreamConfig {
-    pub fn new(queue: &crate::args::Queue, name: &str) -> Self {
+    pub fn new(queue: &crate::args::Queue, bot: Option<BotId>, name: &str) -> Self {
         Self {
             servers: queue.nats_url.clone(),
             shards: queue.shards,
+            bot,
             replicas: queue.nats_replicas,
             name: name.to_owned(),
             prefix: None,
@@ -98,75 +101,82 @@ struct Inner {
     client: Client,
     names: Names,
     shards: Shards,
+    bot: Option<BotId>,
     /// Publishes and what may take as long as a publish.
     context: Context,
     leases: kv::Store,
     lease_term: Duration,
     connection: watch::Receiver<Connection>,
+    /// Told when something of the queue seems not to be there.
+    lost: Arc<Notify>,
+}
+
+/// What a queue that is not there, or not all there, means to whoever connects.
+#[derive(Clone, Copy)]
+enum Missing {
+    IsMade,
+    IsAnError,
 }
 
 impl JetStream {
     /// Connects and makes the streams and the lease bucket if they are not there. Waits for NATS for as long as it takes, and says so once.
     ///
     /// # Errors
-    /// The stream was made with another number of shards, or `stop` came first.
+    /// The queue is not the one that the settings say, or `stop` came first.
     pub async fn connect(config: &JetStreamConfig, stop: &CancellationToken) -> Result<Self, ConnectError> {
-        let attempts = async {
-            let mut waiting = false;
-            let mut wait = |what: &'static str, error: &dyn std::error::Error| {
-                if !waiting {
-                    let error = crate::telemetry::chain(error);
-                    tracing::warn!(servers = %config.servers, error, "waiting for {what}");
-                }
-                waiting = true;
-            };
-            loop {
-                match Self::attempt(config).await {
-                    Ok(connected) => {
-                        tracing::info!(servers = %config.servers, shards = config.shards.count(), "connected to NATS");
-                        return Ok(connected);
-                    }
-                    Err(setup::Error::Setting(bad)) => return Err(ConnectError::Setting(bad)),
-                    Err(setup::Error::Connect(error)) => wait("NATS", &error),
-                    Err(setup::Error::JetStream(error)) => wait("JetStream", error.as_ref()),
-                }
-                tokio::time::sleep(RETRY_EVERY).await;
-            }
-        };
         tokio::select! {
-            connected = attempts => connected,
+            connected = Self::attempts(config, Missing::IsMade) => {
+                let connected = connected?;
+                tracing::info!(servers = %config.servers, shards = config.shards.count(), "connected to NATS");
+                remake::whenever_lost(&connected, config);
+                Ok(connected)
+            }
             () = stop.cancelled() => Err(ConnectError::Stopped),
         }
     }
 
-    async fn attempt(config: &JetStreamConfig) -> Result<Self, setup::Error> {
-        let (state, connection) = watch::channel(Connection { connected: false, generation: 0 });
-        let options = config.servers.credentials().map_or_else(ConnectOptions::new, |(user, password)| {
-            ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
-        });
-        let options = options
-            .name(&config.name)
-            .connection_timeout(REQUEST_TIMEOUT)
-            .request_timeout(Some(REQUEST_TIMEOUT))
-            .ping_interval(PING_EVERY)
-            .reconnect_delay_callback(|attempts| if attempts <= 1 { Duration::ZERO } else { RECONNECT_DELAY })
-            .event_callback(move |event| {
-                note(&state, &event);
-                std::future::ready(())
-            });
-        let client = options.connect(config.servers.addresses()).await?;
-        let context = ContextBuilder::new()
-            .timeout(ACK_TIMEOUT)
-            .ack_timeout(ACK_TIMEOUT)
-            .max_ack_inflight(ACKS_IN_FLIGHT)
-            .backpressure_on_inflight(false)
-            .build(client.clone());
+    /// Connects to a queue that is there, and changes nothing of it: for whoever only looks after it. Waits for NATS as long as it takes.
+    ///
+    /// # Errors
+    /// There is none, or it is not the one that the settings say.
+    pub async fn find(config: &JetStreamConfig) -> Result<Self, ConnectError> {
+        Self::attempts(config, Missing::IsAnError).await
+    }
+
+    async fn attempts(config: &JetStreamConfig, missing: Missing) -> Result<Self, ConnectError> {
+        let mut waiting = false;
+        let mut wait = |what: &'static str, error: &dyn std::error::Error| {
+            if !waiting {
+                let error = crate::telemetry::chain(error);
+                tracing::warn!(servers = %config.servers, error, "waiting for {what}");
+            }
+            waiting = true;
+        };
+        loop {
+            match Self::attempt(config, missing).await {
+                Ok(connected) => return Ok(connected),
+                Err(setup::Error::Setting(bad)) => return Err(ConnectError::Setting(bad)),
+                Err(setup::Error::Connect(error)) => wait("NATS", &error),
+                Err(error @ setup::Error::Resharding) => wait("the queue", &error),
+                Err(setup::Error::JetStream(error)) => wait("JetStream", error.as_ref()),
+            }
+            tokio::time::sleep(RETRY_EVERY).await;
+        }
+    }
+
+    async fn attempt(config: &JetStreamConfig, missing: Missing) -> Result<Self, setup::Error> {
+        let (client, connection) = connection::dial(config).await?;
+        let context = connection::context(client.clone());
         let names = Names::new(config.prefix.as_deref(), config.shards);
-        let lease_term = setup::lease_term(config.replicas);
-        setup::streams(&context, &names, config).await?;
+        match missing {
+            Missing::IsMade => setup::make(&context, &names, config, setup::lease_term(config.replicas)).await?,
+            Missing::IsAnError => setup::look(&context, &names, config).await?,
+        }
         let leasing = ContextBuilder::new().timeout(LEASE_TIMEOUT).build(client.clone());
-        let leases = setup::leases(&context, &leasing, &names, config.replicas, lease_term).await?;
-        Ok(Self(Arc::new(Inner { client, names, shards: config.shards, context, leases, lease_term, connection })))
+        let (leases, lease_term) = setup::bucket(&leasing, &names).await?;
+        let (shards, bot) = (config.shards, config.bot);
+        let lost = Arc::default();
+        Ok(Self(Arc::new(Inner { client, names, shards, bot, context, leases, lease_term, connection, lost })))
     }
 
     /// Fails at once when there is no connection: the client would keep the request and send it after the reconnect, long after the caller
@@ -193,17 +203,31 @@ impl JetStream {
         headers: HeaderMap,
         body: bytes::Bytes,
     ) -> Result<Stored, jetstream::context::PublishError> {
-        let stored = self.0.context.publish_with_headers(subject.to_owned(), headers, body).await?.await?;
+        let published = async { self.0.context.publish_with_headers(subject.to_owned(), headers, body).await?.await };
+        let stored = published.await.inspect_err(|error| {
+            if error.kind() == PublishErrorKind::StreamNotFound {
+                self.0.lost.notify_one();
+            }
+        })?;
         Ok(if stored.duplicate { Stored::Duplicate } else { Stored::New })
+    }
+
+    /// Fails with a sentence once the queue has become another one while we run: it may have been given another number of shards.
+    async fn is_still_ours(&self) -> Result<(), DeliverError> {
+        let stream = self.0.context.get_stream(&self.0.names.stream).await.map_err(|error| {
+            if setup::not_found(&error.kind()) {
+                self.0.lost.notify_one();
+            }
+            unavailable(error)
+        })?;
+        setup::is_ours(&stream.cached_info().config, self.0.shards, self.0.bot).map_err(DeliverError::Setting)
     }
 
     /// Why nothing listens on the subject: either the stream is another one, or it has no leader for the moment.
     async fn nothing_listens(&self, subject: String, error: jetstream::context::PublishError) -> PublishError {
-        match self.0.context.get_stream(&self.0.names.stream).await {
-            Ok(stream) if setup::shards_of(&stream.cached_info().config) != Some(self.0.shards) => {
-                PublishError::WrongShards { subject }
-            }
-            _ => PublishError::Unavailable(error.into()),
+        match self.is_still_ours().await {
+            Err(DeliverError::Setting(_)) => PublishError::WrongShards { subject },
+            Ok(()) | Err(_) => PublishError::Unavailable(error.into()),
         }
     }
 }
@@ -215,7 +239,17 @@ impl Publish for JetStream {
 }
 
 impl JetStream {
+    /// Whatever hangs, whoever waits for this is answered in time.
     async fn publish_as(&self, envelope: &Envelope, message_id: String) -> Result<Stored, PublishError> {
+        let before = *self.0.connection.borrow();
+        let published = tokio::time::timeout(PUBLISH_WITHIN, self.publish_twice(envelope, message_id)).await;
+        match published.unwrap_or_else(|late| Err(PublishError::Unavailable(late.into()))) {
+            Err(PublishError::Unavailable(_)) if self.was_interrupted(before) => Err(PublishError::NotConnected),
+            published => published,
+        }
+    }
+
+    async fn publish_twice(&self, envelope: &Envelope, message_id: String) -> Result<Stored, PublishError> {
         let subject = self.0.names.subject(subject::of(self.0.shards, envelope));
         let mut headers = HeaderMap::new();
         for (name, value) in envelope.headers() {
@@ -243,6 +277,11 @@ impl JetStream {
                 (_, false) => return Err(PublishError::Unavailable(error.into())),
             }
         }
+    }
+
+    /// Whether the connection was not there for all of the time since. One that has come back meanwhile was the reason all the same.
+    fn was_interrupted(&self, before: Connection) -> bool {
+        !before.connected || *self.0.connection.borrow() != before || self.connected().is_err()
     }
 
     async fn connected_soon(&self) -> Result<(), NotConnected> {
@@ -279,30 +318,4 @@ struct NotConnected;
 
 fn unavailable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> DeliverError {
     DeliverError::Unavailable(error.into())
-}
-
-/// Keeps the state of the connection, and logs its outages: one line when it breaks, one when it is back.
-fn note(state: &watch::Sender<Connection>, event: &Event) {
-    match event {
-        Event::Connected => state.send_modify(|now| {
-            if now.generation > 0 {
-                tracing::info!("connected to NATS again");
-            }
-            *now = Connection { connected: true, generation: now.generation + 1 };
-        }),
-        Event::Disconnected => state.send_modify(|now| {
-            if now.connected {
-                tracing::warn!("the connection to NATS broke");
-            }
-            now.connected = false;
-        }),
-        // We did that ourselves, at the end.
-        Event::Closed => state.send_modify(|now| now.connected = false),
-        Event::SlowConsumer(subscription) => {
-            tracing::warn!(subscription, "messages from NATS came faster than they were read")
-        }
-        Event::LameDuckMode | Event::Draining | Event::ServerError(_) | Event::ClientError(_) => {
-            tracing::debug!(%event, "NATS");
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! A NATS server with JetStream, on which every test has an account of its own.
 //!
-//! An account is a server to itself (subjects, streams, buckets): our programs keep their fixed names in it.
+//! An account is a server to itself (subjects, streams, buckets): our programs keep their fixed names in it. A [`Cluster`] is three of them
+//! that keep everything three times.
 
 use std::{
     fmt::Write as _,
@@ -11,6 +12,7 @@ use std::{
 
 use anyhow::Context as _;
 use async_nats::{ConnectOptions, ServerAddr, jetstream};
+use futures::future::try_join_all;
 use tokio::{sync::OnceCell, time::timeout};
 
 use super::{
@@ -20,7 +22,7 @@ use super::{
 use crate::{child::Signal, ports};
 
 /// More than there are tests in one process.
-const ACCOUNTS: u16 = 200;
+const ACCOUNTS: u16 = 400;
 /// queue.md: the markers of leases need 2.11.
 const OLDEST: (u32, u32) = (2, 11);
 
@@ -46,15 +48,19 @@ impl Nats {
     /// # Errors
     /// It cannot be started.
     pub async fn own() -> anyhow::Result<Self> {
-        let program = find::program("nats-server", "NATS_SERVER_BIN", &[find::tools().join("nats/bin")])?;
-        let folder = new_folder("nats")?;
-        let port = ports::free()?;
-        let config = folder.path().join("nats.conf");
-        fs::write(&config, configuration(port))?;
-        let server = Server::new("nats-server", vec![program.into(), "-c".into(), config.into()], folder, "KILL");
-        let mut nats = Self { server, port, given: AtomicU16::new(0) };
+        let mut nats = Self::prepared(ports::free()?, "")?;
         nats.start().await?;
         Ok(nats)
+    }
+
+    /// One that does not run yet, with more in its settings.
+    fn prepared(port: u16, more: &str) -> anyhow::Result<Self> {
+        let program = find::program("nats-server", "NATS_SERVER_BIN", &[find::tools().join("nats/bin")])?;
+        let folder = new_folder("nats")?;
+        let config = folder.path().join("nats.conf");
+        fs::write(&config, configuration(port) + more)?;
+        let server = Server::new("nats-server", vec![program.into(), "-c".into(), config.into()], folder, "KILL");
+        Ok(Self { server, port, given: AtomicU16::new(0) })
     }
 
     /// The address of an account that nobody else has: what `NATS_URL` is set to.
@@ -84,6 +90,22 @@ impl Nats {
         self.server.stop(Signal::TERM).await
     }
 
+    /// Takes its disk away: when it starts again it knows nothing of what it had stored.
+    ///
+    /// # Errors
+    /// There was nothing.
+    pub fn forget(&self) -> anyhow::Result<()> {
+        fs::remove_dir_all(self.server.folder().join("jetstream")).context("removing what NATS has stored")
+    }
+
+    /// Freezes it, or lets it go on.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {
+        self.server.signal(signal)
+    }
+
     /// Ends it without a warning.
     ///
     /// # Errors
@@ -93,22 +115,99 @@ impl Nats {
     }
 }
 
-/// Connects to an account by its address. async-nats itself does not use the name and password that stand in an address.
+/// Three servers that are one: what is stored with `NATS_REPLICAS=3` is on each, and two of them go on without the third.
+pub struct Cluster {
+    nodes: Vec<Nats>,
+}
+
+impl Cluster {
+    /// The size of the smallest cluster that outlives a server.
+    pub const NODES: usize = 3;
+
+    /// # Errors
+    /// One of them cannot be started.
+    pub async fn own() -> anyhow::Result<Self> {
+        let ports: Vec<(u16, u16)> =
+            (0..Self::NODES).map(|_| Ok((ports::free()?, ports::free()?))).collect::<anyhow::Result<_>>()?;
+        let routes: Vec<String> = ports.iter().map(|(_, route)| format!("\"nats://127.0.0.1:{route}\"")).collect();
+        let node = |(number, (port, route)): (usize, &(u16, u16))| {
+            // What a client is told of the others is what it is given anyway.
+            let cluster = format!(
+                "server_name: {}\ncluster {{ name: test, listen: \"127.0.0.1:{route}\", no_advertise: true, routes: [{}] }}\n",
+                Self::name(number),
+                routes.join(", ")
+            );
+            Nats::prepared(*port, &cluster)
+        };
+        let mut nodes = ports.iter().enumerate().map(node).collect::<anyhow::Result<Vec<Nats>>>()?;
+        // None of them answers before the others are there.
+        try_join_all(nodes.iter_mut().map(Nats::start)).await?;
+        Ok(Self { nodes })
+    }
+
+    /// The addresses of an account that nobody else has, separated by commas.
+    ///
+    /// # Errors
+    /// All of them are given out.
+    pub fn account(&self) -> anyhow::Result<String> {
+        let addresses: Vec<String> = self.nodes.iter().map(Nats::account).collect::<anyhow::Result<_>>()?;
+        Ok(addresses.join(","))
+    }
+
+    /// The number of the node that leads a stream, if one does.
+    ///
+    /// # Errors
+    /// The account's stream cannot be asked for.
+    pub async fn leader(url: &str, stream: &str) -> anyhow::Result<Option<usize>> {
+        let found = jetstream::new(connect(url).await?).get_stream(stream).await?;
+        let leader = found.cached_info().cluster.as_ref().and_then(|cluster| cluster.leader.clone());
+        Ok((0..Self::NODES).find(|number| leader == Some(Self::name(*number))))
+    }
+
+    /// Ends a node without a warning.
+    ///
+    /// # Errors
+    /// There is none of this number, or it does not run.
+    pub async fn kill(&mut self, number: usize) -> anyhow::Result<()> {
+        self.node(number)?.kill().await
+    }
+
+    /// Starts it again where it was, with what it had stored.
+    ///
+    /// # Errors
+    /// There is none of this number, it runs, or it does not start.
+    pub async fn start(&mut self, number: usize) -> anyhow::Result<()> {
+        self.node(number)?.start().await
+    }
+
+    fn node(&mut self, number: usize) -> anyhow::Result<&mut Nats> {
+        self.nodes.get_mut(number).with_context(|| format!("no node {number}"))
+    }
+
+    fn name(number: usize) -> String {
+        format!("node{number}")
+    }
+}
+
+/// Connects to an account by its address, or by those of a cluster, separated by commas. async-nats itself does not use the name and
+/// password that stand in an address.
 ///
 /// # Errors
 /// Nobody listens there, or the account is none.
 pub async fn connect(url: &str) -> anyhow::Result<async_nats::Client> {
-    let server: ServerAddr = url.parse()?;
-    let name = server.username().unwrap_or_default().to_owned();
-    let password = server.password().unwrap_or_default().to_owned();
-    Ok(ConnectOptions::with_user_and_password(name, password).connect(server).await?)
+    let servers = url.split(',').map(str::parse).collect::<Result<Vec<ServerAddr>, _>>()?;
+    let first = servers.first().context("there is an address")?;
+    let name = first.username().unwrap_or_default().to_owned();
+    let password = first.password().unwrap_or_default().to_owned();
+    Ok(ConnectOptions::with_user_and_password(name, password).connect(servers).await?)
 }
 
 fn address(port: u16, account: u16) -> String {
     format!("nats://test{account}:test@127.0.0.1:{port}")
 }
 
-/// The settings that deploy/nats.conf has too, where they change what is stored when.
+/// The settings that deploy/nats.conf has too, where they change what is stored when. `max_file` is what all queues of a run may reserve together, not
+/// what is used.
 fn configuration(port: u16) -> String {
     let mut accounts = String::new();
     for n in 0..ACCOUNTS {
@@ -117,7 +216,7 @@ fn configuration(port: u16) -> String {
     }
     format!(
         "listen: \"127.0.0.1:{port}\"\n\
-         jetstream {{ store_dir: \".\", max_file: 4G, max_mem: 64M, sync_interval: \"1s\" }}\n\
+         jetstream {{ store_dir: \".\", max_file: 64G, max_mem: 64M, sync_interval: \"1s\" }}\n\
          accounts {{\n{accounts}}}\n"
     )
 }

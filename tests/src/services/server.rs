@@ -4,7 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     fs::{Permissions, remove_dir_all, set_permissions},
     os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -56,6 +56,16 @@ impl Server {
             last_signal: self.last_signal,
         };
         self.child.insert(Child::spawn(&spec)?).ready(self.name, START, probe).await
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// # Errors
+    /// It is not running.
+    pub(super) fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {
+        self.child.as_mut().with_context(|| format!("{} is not running", self.name))?.signal(signal)
     }
 
     /// Ends it by a signal and waits for that. Its folder and its port stay, for a start.

@@ -23,11 +23,22 @@ pub(crate) struct Scissors(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
+    peer: Option<SocketAddr>,
     cut: AtomicBool,
     answered: AtomicU64,
 }
 
 impl Scissors {
+    /// For the connection that comes from there.
+    fn of(peer: SocketAddr) -> Self {
+        Self(Arc::new(Shared { peer: Some(peer), ..Shared::default() }))
+    }
+
+    /// Where the connection comes from.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.0.peer
+    }
+
     pub(crate) fn cut(&self) {
         self.0.cut.store(true, Ordering::Release);
     }
@@ -57,7 +68,7 @@ impl Listener for CuttableListener {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "the connection keeps its delay");
         }
-        (CuttableStream { stream, scissors: Scissors::default(), screen: Screen::Head(Vec::new()) }, address)
+        (CuttableStream { stream, scissors: Scissors::of(address), screen: Screen::Head(Vec::new()) }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

@@ -132,16 +132,12 @@ fn settle(hub: &Hub, line: Option<&mut Line>, done: &Finished) {
             }
         };
         let arrived_late = verdict == Verdict::Stale && matches!(done.outcome, Outcome::Delivered { .. });
+        let (update, answer) = (state.updates.get(done.update_id), done.outcome.to_string());
+        let delivery = Delivery::of(update, done.update_id, now_ms, "webhook", answer, verdict == Verdict::Done);
+        state.updates.record(delivery);
         if arrived_late || matches!(verdict, Verdict::Done | Verdict::Dropped) {
             state.updates.remove(done.update_id);
         }
-        state.updates.record(Delivery {
-            update_id: done.update_id,
-            at_ms: now_ms,
-            via: "webhook",
-            answer: done.outcome.to_string(),
-            delivered: verdict == Verdict::Done,
-        });
         verdict
     });
     if verdict == Verdict::Dropped {

@@ -1,6 +1,7 @@
 //! One call on its way: through the faults and the floods to a reply, and into the ledger.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -25,8 +26,10 @@ use crate::world::World;
 
 /// Answers a call of the bot's.
 pub(crate) async fn handle(hub: Arc<Hub>, scissors: Scissors, name: String, args: Args) -> Response {
-    let handling = Handling { hub: hub.clone(), scissors, name, args, at_ms: 0 };
-    if handling.name.eq_ignore_ascii_case(Name::GetUpdates.as_str()) {
+    let is_poll = name.eq_ignore_ascii_case(Name::GetUpdates.as_str());
+    let in_hand = (!is_poll).then(|| InHand::new(&hub));
+    let handling = Handling { hub: hub.clone(), _in_hand: in_hand, scissors, name, args, at_ms: 0 };
+    if is_poll {
         // A poll ends with its connection.
         return handling.run().await;
     }
@@ -49,9 +52,26 @@ pub(crate) async fn until_stopped<T>(stop: CancellationToken, running: impl Futu
     }
 }
 
+/// Counts a call for as long as it has no reply. A poll waits without anything being done.
+struct InHand(Arc<Hub>);
+
+impl InHand {
+    fn new(hub: &Arc<Hub>) -> Self {
+        hub.in_hand.fetch_add(1, Ordering::SeqCst);
+        Self(hub.clone())
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.0.in_hand.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// One call on its way.
 struct Handling {
     hub: Arc<Hub>,
+    _in_hand: Option<InHand>,
     scissors: Scissors,
     name: String,
     args: Args,
@@ -213,6 +233,7 @@ impl Handling {
             number: 0,
             at_ms: self.at_ms,
             took_ms: self.hub.clock.now_ms() - self.at_ms,
+            peer: self.scissors.peer(),
             taken_ms: None,
             method: Name::called(&self.name).map_or(self.name.clone(), |name| name.as_str().to_owned()),
             args: self.args.to_map(),

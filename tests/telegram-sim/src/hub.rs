@@ -1,5 +1,6 @@
 //! What the server, the deliverer and the handles have in common.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -31,6 +32,8 @@ pub(crate) struct Hub {
     /// The setWebhook that is looking at its URL now.
     pub(crate) setting: Mutex<Setting>,
     pub(crate) tokens: Mutex<Tokens>,
+    /// Calls that have come and are not answered, but polls.
+    pub(crate) in_hand: AtomicUsize,
     /// Moves whenever anything in the world or the ledger may have changed.
     pub(crate) changed: watch::Sender<u64>,
     pub(crate) tasks: TaskTracker,
@@ -56,6 +59,7 @@ impl Hub {
             poll: Mutex::new(Poll::default()),
             setting: Mutex::new(Setting::default()),
             tokens: Mutex::new(Tokens::default()),
+            in_hand: AtomicUsize::new(0),
             changed: watch::Sender::new(0),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
@@ -20,6 +21,9 @@ pub struct Call {
     /// When it came, in the world's milliseconds since 1970.
     pub at_ms: i64,
     pub took_ms: i64,
+    /// From where: tells several programs of one bot apart. Not shown, as it is another in every run.
+    #[serde(skip)]
+    pub peer: Option<SocketAddr>,
     /// When Telegram's core took it, for a call that succeeded and had to ask it: what lies between was waited inside.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub taken_ms: Option<i64>,
@@ -233,6 +237,7 @@ mod tests {
             number: 0,
             at_ms: 0,
             took_ms: 0,
+            peer: None,
             taken_ms: None,
             method: "sendMessage".to_owned(),
             args: Map::from_iter([("text".to_owned(), Value::String("x".repeat(bytes)))]),

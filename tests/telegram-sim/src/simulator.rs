@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -18,7 +19,7 @@ use crate::hub::Hub;
 use crate::ids::{ChatId, UserId};
 use crate::ledger::Calls;
 use crate::schema::Violation;
-use crate::state::updates::Delivery;
+pub use crate::state::updates::Delivery;
 use crate::story::Story;
 use crate::waiting::TimedOut;
 use crate::world::World;
@@ -162,6 +163,12 @@ impl Simulator {
     #[must_use]
     pub fn calls_under_way(&self) -> usize {
         self.hub.floods(|floods| floods.active)
+    }
+
+    /// The same, with those that a fault keeps waiting or lets hang, and without a poll for updates.
+    #[must_use]
+    pub fn calls_in_hand(&self) -> usize {
+        self.hub.in_hand.load(Ordering::SeqCst)
     }
 
     /// Forgets the calls so far.

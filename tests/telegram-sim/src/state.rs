@@ -11,12 +11,14 @@ use crate::config::SimConfig;
 use crate::ids::{ChatId, UserId};
 use crate::state::callbacks::Callbacks;
 use crate::state::chat::{Chat, ChatKind};
+use crate::state::chronicle::Event;
 use crate::state::member_cache::Cache;
 use crate::state::updates::Updates;
 use crate::state::user::User;
 
 pub(crate) mod callbacks;
 pub(crate) mod chat;
+pub(crate) mod chronicle;
 pub(crate) mod entities;
 pub(crate) mod joining;
 pub(crate) mod member;
@@ -47,6 +49,8 @@ pub(crate) struct State {
     /// The bot's commands, by scope (its JSON text) and language.
     pub(crate) commands: HashMap<(String, String), Value>,
     pub(crate) rng: StdRng,
+    /// What has happened, once somebody asks for it.
+    pub(crate) chronicle: Option<Vec<Event>>,
     next_user: i64,
     next_supergroup: i64,
     next_basic_group: i64,
@@ -70,6 +74,7 @@ impl State {
             member_cache: Cache::new(config.seed),
             commands: HashMap::new(),
             rng,
+            chronicle: None,
             next_user: 10_000_001,
             next_supergroup: -1_001_000_000_001,
             next_basic_group: -4_000_001,

@@ -239,6 +239,15 @@ impl World {
         self.change_chat(chat, |chat| title.clone_into(&mut chat.title));
     }
 
+    /// An administrator revokes an invite link. Nobody is told, not the bot either that has made it.
+    pub fn revoke_link(&self, chat: ChatId, link: &str) {
+        self.change_chat(chat, |chat| {
+            for link in chat.links.iter_mut().filter(|known| known.url == link) {
+                link.is_revoked = true;
+            }
+        });
+    }
+
     /// Whether people have to be approved before they are in.
     pub fn set_join_by_request(&self, chat: ChatId, on: bool) {
         self.change_chat(chat, |chat| chat.join_by_request = on);

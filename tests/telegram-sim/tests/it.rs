@@ -4,6 +4,8 @@
 mod asking;
 #[path = "it/bot.rs"]
 mod bot;
+#[path = "it/chronicle.rs"]
+mod chronicle;
 #[path = "it/control.rs"]
 mod control;
 #[path = "it/hook.rs"]

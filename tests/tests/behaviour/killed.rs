@@ -70,8 +70,9 @@ async fn killed_in_the_middle_of_200_messages_it_loses_none_and_mutes_nobody_twi
         mutes += restricted.len();
         warnings += told(&calls, *who);
     }
-    assert!(mutes - strangers.len() <= GROUPS, "{mutes} mutes");
-    assert!(warnings - strangers.len() <= GROUPS, "{warnings} warnings");
+    assert!(mutes <= strangers.len() + GROUPS, "{mutes} mutes");
+    // Fewer where one message came to name several of them.
+    assert!(warnings <= strangers.len() + GROUPS, "{warnings} warnings");
     Ok(())
 }
 

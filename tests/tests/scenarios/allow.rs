@@ -100,6 +100,8 @@ async fn a_warning_for_several_people_asks_which_one(#[values(StandAlone, Split)
     let question = corner.bot_says("That warning is for several people.").await?;
     let heard = stage.hears(&people[1], &question, &first.name).await;
     assert!(heard.is_ok_and(|heard| heard == "Only admins of this group can use this button."));
+    let goes = stage.due_ms(corner, &format!("tidy:{}", question.id)).await?;
+    assert!(goes.is_some(), "though its sending was never confirmed");
     let heard = stage.hears(&olga, &question, &first.name).await?;
     assert!(heard.starts_with(&format!("{} (", first.name)), "{heard}");
     first.free_in(corner).await?;
@@ -161,6 +163,27 @@ async fn who_is_allowed_may_come_and_leave_the_channel(#[values(StandAlone, Spli
     for who in [&ann, &ben] {
         place.corner.calls().of("restrictChatMember").about(who).none()?;
         assert!(who.can_write_in(&place.corner), "{who}");
+    }
+    Ok(())
+}
+
+/// Anybody can have a group of their own, be its admin, and guess numbers.
+#[rstest]
+#[tokio::test]
+async fn a_number_does_not_tell_what_a_private_channel_is_called(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let pia = stage.story.person("Pia");
+    let secret = stage.story.channel("Secret").owned_by(&pia).with_bot(AdminRights::INVITE_USERS).open();
+    let hidden = stage.story.group("Hidden").owned_by(&pia).with_bot(AdminRights::MODERATOR).open();
+    for chat in [&secret, &hidden] {
+        for command in ["/allow", "/disallow"] {
+            let reply = stage.ask(&place.corner.owner(), &place.corner, &format!("{command} {}", chat.id)).await?;
+            assert!(reply.text.starts_with(&chat.id.to_string()), "{command}: {reply:?}");
+            stage.story.world().delete(place.corner.id, place.corner.owner().id, reply.id)?;
+        }
     }
     Ok(())
 }

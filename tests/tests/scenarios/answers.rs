@@ -103,6 +103,29 @@ async fn a_no_that_took_longer_than_five_seconds_mutes_nobody(
 
 #[rstest]
 #[tokio::test]
+async fn a_no_that_has_aged_while_the_message_was_deleted_mutes_nobody_who_has_subscribed_since(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let (ann, corner) = (place.corner.person("Ann"), &place.corner);
+    let slow = Fault::latency(Duration::from_millis(5_200)).on("deleteMessage").in_chat(corner.id).next(1);
+    stage.sim().fault(slow);
+    let hello = ann.says(corner, "hello")?;
+    let looked = || (!corner.calls().of("getChatMember").about(&ann).is_empty()).then_some(());
+    stage.story.until("the bot's look at her", looked).await?;
+    // She subscribes, and Telegram does not tell.
+    stage.story.world().seed_members(place.news.id, &[ann.id]);
+    hello.gone().await?;
+    stage.settled(corner).await?;
+    assert!(ann.can_write_in(corner), "she was muted\n{}", corner.calls());
+    corner.calls().of("restrictChatMember").about(&ann).none()?;
+    stage.until_count("SELECT COUNT(*) FROM mutes WHERE closed_ms IS NULL", 0).await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_remembered_no_mutes_nobody_who_has_subscribed_since(
     #[values(StandAlone, Split)] form: Form,
 ) -> anyhow::Result<()> {

@@ -1,7 +1,10 @@
 //! The bot itself in a group: added, without rights, with rights again, thrown out, and back.
 
+use std::time::Duration;
+
 use rstest::rstest;
 use serde_json::json;
+use sqlx::Connection as _;
 use system_tests::{
     http::client,
     split::{self, WEBHOOK_SECRET},
@@ -139,6 +142,29 @@ async fn a_loss_of_rights_that_nobody_told_of_is_noticed_by_the_call_that_fails(
 
 #[rstest]
 #[tokio::test]
+async fn a_pause_is_told_of_also_when_whoever_found_it_died_before_it_could_say_so(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let mut stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    place.corner.quietly_lets_bot(NO_DELETING);
+    let hang = Fault::hang(Duration::from_secs(30)).on("sendMessage").in_chat(place.corner.id);
+    let hang = stage.sim().fault(hang);
+    place.corner.person("Ann").says(&place.corner, "hello")?;
+    let paused = "SELECT COUNT(*) FROM bot_standings WHERE said LIKE 'lacks%' AND message_id IS NULL";
+    stage.until_count(paused, 1).await?;
+    stage.kill().await?;
+    stage.sim().end_fault(hang);
+    stage.start_again().await?;
+    // Half a minute later.
+    anyhow::ensure!(stage.make_due("standing").await? == 1, "nobody would look again");
+    place.corner.bot_says("Protection is paused").await?;
+    stage.until_count("SELECT COUNT(*) FROM tasks WHERE key = 'standing'", 1).await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
 async fn whoever_could_not_be_released_without_rights_is_when_they_are_back(
     #[values(StandAlone, Split)] form: Form,
 ) -> anyhow::Result<()> {
@@ -236,15 +262,26 @@ async fn a_protection_outlives_the_late_news_of_how_the_bot_was_added() -> anyho
     let place = split.protected_group().await?;
     let bot = json!({"id": split.sim.bot_id(), "is_bot": true, "first_name": "Bot"});
     let standing = |status: &str| json!({"status": status, "user": bot});
-    let news = json!({"update_id": 2_000_000_000, "my_chat_member": {
-        "chat": {"id": place.group, "type": "supergroup", "title": "Readers"},
-        "from": {"id": place.owner, "is_bot": false, "first_name": "Olga"},
-        "date": split.sim.clock().now() - 60,
-        "old_chat_member": standing("left"), "new_chat_member": standing("administrator"),
-    }});
-    let gateway = format!("http://127.0.0.1:{}/telegram/webhook", split.webhook_port());
-    let told = client().post(gateway).header("X-Telegram-Bot-Api-Secret-Token", WEBHOOK_SECRET).json(&news);
-    told.send().await?.error_for_status()?;
+    let mut database = split.servers.database.connect().await?;
+    let set_up_ms: i64 =
+        sqlx::query_scalar("SELECT created_ms FROM group_channel_links").fetch_one(&mut database).await?;
+    database.close().await?;
+    let looks = |calls: &Calls| calls.of("getChatMember").about(split.sim.bot_id()).in_chat(place.group).ok().len();
+    // A minute before it was set up; and within the same second, which is all that Telegram tells.
+    for (update, date) in [(2_000_000_000, set_up_ms / 1000 - 60), (2_000_000_001, set_up_ms / 1000)] {
+        let news = json!({"update_id": update, "my_chat_member": {
+            "chat": {"id": place.group, "type": "supergroup", "title": "Readers"},
+            "from": {"id": place.owner, "is_bot": false, "first_name": "Olga"},
+            "date": date,
+            "old_chat_member": standing("left"), "new_chat_member": standing("administrator"),
+        }});
+        let before = looks(&split.sim.calls());
+        let gateway = format!("http://127.0.0.1:{}/telegram/webhook", split.webhook_port());
+        let told = client().post(gateway).header("X-Telegram-Bot-Api-Secret-Token", WEBHOOK_SECRET).json(&news);
+        told.send().await?.error_for_status()?;
+        let looked = |calls: &Calls| (looks(calls) > before).then_some(());
+        split.sim.wait_for("the bot to look at itself", PATIENCE, looked).await?;
+    }
 
     let ann = split.world.person("Ann");
     split.world.join(place.group, ann)?;

@@ -7,7 +7,7 @@ use system_tests::stage::{
 };
 use telegram_sim::{faults::Fault, ledger::Call, rights::AdminRights, story::place::Place};
 
-const LOST: &str = "I cannot see any more who is subscribed to";
+const LOST: &str = "I can no longer see who is subscribed to";
 const BACK: &str = "I can see again who is subscribed to";
 
 /// Another group of Olga's that requires the same channel.

@@ -105,6 +105,29 @@ async fn in_a_raid_warnings_merge_names_leave_as_people_are_released_and_the_mes
 
 #[rstest]
 #[tokio::test]
+async fn a_name_whose_time_is_over_leaves_a_merged_warning(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open_with(form, &[SLOW]).await?;
+    let place = stage.protected_group().await?;
+    let raiders = raid(&place.corner, 12).await?;
+    let mentions = |seen: &Seen, who: &Person| seen.entities.iter().any(|entity| entity["user"]["id"] == who.id.0);
+    let merged = || warnings(&place.corner).into_iter().find(|seen| seen.entities.len() > 1);
+    let merged = stage.story.until("a warning for several", merged).await?;
+    let first = raiders.iter().find(|raider| mentions(&merged, raider)).context("somebody is named")?;
+    stage.until_count("SELECT COUNT(*) FROM warnings WHERE state <> 'sent'", 0).await?;
+    let over = "UPDATE tasks SET due_ms = 0 WHERE key IN (SELECT 'unwarn:' || id FROM warnings WHERE name = $1)";
+    anyhow::ensure!(stage.change(over, &first.name).await? == 1);
+    stage.until_count("SELECT COUNT(*) FROM tasks WHERE key LIKE 'rename:%'", 1).await?;
+    stage.hurry("rename").await?;
+    let left = || stage.story.world().message(place.corner.id, merged.id).filter(|seen| !mentions(seen, first));
+    stage.story.until("the name to leave", left).await?;
+    anyhow::ensure!(!first.can_write_in(&place.corner), "the mute outlives the warning");
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
 async fn the_button_of_a_merged_warning_judges_whoever_presses_it(
     #[values(StandAlone, Split)] form: Form,
 ) -> anyhow::Result<()> {
@@ -190,11 +213,13 @@ async fn the_first_message_of_a_burst_goes_at_once_and_the_others_by_few_calls(
     let stage = Stage::open(form).await?;
     let place = stage.protected_group().await?;
     let ann = place.corner.person("Ann");
+    let before = stage.sim().last_call();
+    let calls = || stage.sim().calls_after(before).in_chat(place.corner.id);
     // While the first goes, the others come.
     let slow = telegram_sim::faults::Fault::latency(Duration::from_millis(700));
     stage.sim().fault(slow.on("deleteMessage").in_chat(place.corner.id));
     let mut said = vec![ann.says(&place.corner, "buy 0")?];
-    let begun = || (!place.corner.calls().of("deleteMessage").is_empty()).then_some(());
+    let begun = || (!calls().of("deleteMessage").is_empty()).then_some(());
     let asked = || (!place.news.calls().of("getChatMember").about(&ann).is_empty()).then_some(());
     stage.story.until("the question about her", asked).await?;
     for n in 1..20 {
@@ -204,7 +229,7 @@ async fn the_first_message_of_a_burst_goes_at_once_and_the_others_by_few_calls(
     for said in said {
         said.gone().await?;
     }
-    let (one, many) = (place.corner.calls().of("deleteMessage"), place.corner.calls().of("deleteMessages"));
+    let (one, many) = (calls().of("deleteMessage"), calls().of("deleteMessages"));
     anyhow::ensure!(one.len() == 1 && (1..=3).contains(&many.len()), "{one}\n{many}");
     Ok(())
 }

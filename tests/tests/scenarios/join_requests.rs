@@ -1,11 +1,17 @@
 //! Requests to join a group that lets in subscribers: approved at once, or as soon as they have subscribed, and never declined.
 
+use std::time::Duration;
+
 use rstest::rstest;
 use system_tests::stage::{
     Form::{self, Split, StandAlone},
     Protected, Stage,
 };
-use telegram_sim::{faults::Fault, rights::AdminRights, story::person::Person};
+use telegram_sim::{
+    faults::{Fault, Harm},
+    rights::AdminRights,
+    story::person::Person,
+};
 
 /// A protected group that people have to ask to be let into, with these settings.
 async fn gated(stage: &Stage, params: &str) -> anyhow::Result<Protected> {
@@ -162,13 +168,18 @@ async fn without_the_right_to_let_people_in_the_admins_are_told_once(
     let rights = AdminRights::DELETE_MESSAGES | AdminRights::RESTRICT_MEMBERS;
     stage.story.world().promote(place.corner.id, olga.id, stage.sim().bot_id(), rights)?;
     ann.joins(&place.news)?;
-    place.corner.bot_says("Subscribers ask to join this group and I may not let them in.").await?;
+    let notice = place.corner.bot_says("Subscribers ask to join this group and I may not let them in.").await?;
     bea.joins(&place.news)?;
     let tried = || (place.corner.calls().of("approveChatJoinRequest").about(&bea).len() == 1).then_some(());
     stage.story.until("a second try", tried).await?;
     stage.settled(&place.corner).await?;
     let told = place.corner.messages().into_iter().filter(|seen| seen.text.starts_with("Subscribers ask to join"));
     assert_eq!(told.count(), 1);
+    // It does not stand for ever.
+    let key = format!("tidy:{}", notice.id.0);
+    assert!(stage.due_ms(&place.corner, &key).await?.is_some(), "nobody will take the notice away");
+    stage.make_due("tidy:%").await?;
+    notice.gone().await?;
     assert!(still_asks(&stage, &place, &ann) && still_asks(&stage, &place, &bea));
     Ok(())
 }
@@ -184,7 +195,7 @@ async fn a_channel_that_cannot_be_asked_about_lets_nobody_in(
     ann.asks_to_join(&place.corner)?;
     let told = ann.hears("Ann, to be let into").await?;
     place.news.throws_bot_out();
-    place.corner.bot_says("I cannot see any more who is subscribed to").await?;
+    place.corner.bot_says("I can no longer see who is subscribed to").await?;
 
     bea.asks_to_join(&place.corner)?;
     stage.hurry("admit").await?;
@@ -200,5 +211,103 @@ async fn a_channel_that_cannot_be_asked_about_lets_nobody_in(
     place.corner.bot_says("I can see again").await?;
     ann.joins(&place.news)?;
     let_in(&stage, &place, &ann).await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_they_miss_is_told_twice_at_most_however_often_it_crashes_on_the_way(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let mut stage = Stage::open(form).await?;
+    let place = gated(&stage, GATE).await?;
+    let ann = stage.story.person("Ann");
+    // The message arrives, and nobody hears so before the end.
+    let hang = Fault::hang(Duration::from_secs(20)).after_effect();
+    stage.sim().fault(hang.on("sendMessage").in_chat(ann.id.into()));
+    ann.asks_to_join(&place.corner)?;
+    let told = |times| (stage.story.world().bot_messages(ann.id).len() == times).then_some(());
+    stage.story.until("the first message", || told(1)).await?;
+    stage.kill().await?;
+    stage.start_again().await?;
+    let told = |times| (stage.story.world().bot_messages(ann.id).len() == times).then_some(());
+    stage.story.until("the second message", || told(2)).await?;
+    for _ in 0..2 {
+        stage.kill().await?;
+        stage.start_again().await?;
+        stage.hurry("admit").await?;
+        stage.settled(&place.corner).await?;
+    }
+    assert_eq!(stage.story.world().bot_messages(ann.id).len(), 2);
+    ann.joins(&place.news)?;
+    let_in(&stage, &place, &ann).await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_message_that_may_not_have_arrived_is_sent_once_more(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = gated(&stage, GATE).await?;
+    let (ann, bea) = (stage.story.person("Ann"), stage.story.person("Bea"));
+    stage.sim().fault(Fault::new(Harm::Cut).on("sendMessage").in_chat(ann.id.into()).next(1));
+    ann.asks_to_join(&place.corner)?;
+    stage.hurry("admit").await?;
+    ann.hears("Ann, to be let into").await?;
+
+    stage.sim().fault(Fault::reply_lost().on("sendMessage").in_chat(bea.id.into()));
+    bea.asks_to_join(&place.corner)?;
+    stage.hurry("admit").await?;
+    let told = || (stage.story.world().bot_messages(bea.id).len() == 2).then_some(());
+    stage.story.until("the second message", told).await?;
+    for _ in 0..3 {
+        stage.hurry("admit").await?;
+        stage.settled(&place.corner).await?;
+    }
+    stage.settled(&place.corner).await?;
+    assert_eq!(stage.story.world().bot_messages(bea.id).len(), 2);
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn while_protection_is_paused_or_off_the_admins_decide(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = gated(&stage, GATE).await?;
+    let [ann, bea, cem] = ["Ann", "Bea", "Cem"].map(|name| stage.story.person(name));
+    ann.asks_to_join(&place.corner)?;
+    let told = ann.hears("Ann, to be let into").await?;
+    place.corner.lets_bot(AdminRights::INVITE_USERS);
+    place.corner.bot_says("Protection is paused").await?;
+    for who in [&ann, &bea] {
+        who.joins(&place.news)?;
+    }
+    bea.asks_to_join(&place.corner)?;
+    let answer = ann.presses(&told, "I have joined").await?;
+    assert!(answer.text.contains("admins"), "{answer:?}");
+    stage.hurry("admit").await?;
+    stage.settled(&place.corner).await?;
+    stage.settled(&place.corner).await?;
+    assert!(still_asks(&stage, &place, &ann) && still_asks(&stage, &place, &bea));
+    place.corner.calls().of("approveChatJoinRequest").none()?;
+
+    // Whoever was told to subscribe is let in when it goes on.
+    place.corner.lets_bot(AdminRights::MODERATOR);
+    place.corner.bot_says("Thank you, I have the rights I need again").await?;
+    stage.hurry("admit").await?;
+    let_in(&stage, &place, &ann).await?;
+
+    cem.asks_to_join(&place.corner)?;
+    let told = cem.hears("Cem, to be let into").await?;
+    stage.ask(&place.corner.owner(), &place.corner, "/unprotect").await?;
+    cem.joins(&place.news)?;
+    told.gone().await?;
+    stage.settled(&place.corner).await?;
+    assert!(still_asks(&stage, &place, &cem));
+    place.corner.calls().of("approveChatJoinRequest").about(&cem).none()?;
     Ok(())
 }

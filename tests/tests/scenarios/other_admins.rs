@@ -140,6 +140,35 @@ async fn a_ban_that_the_bots_own_call_has_lifted_is_set_again(
     Ok(())
 }
 
+/// Telegram hesitates over Cem, and his messages are judged together with hers.
+#[rstest]
+#[tokio::test]
+async fn whom_an_admin_bans_while_others_are_still_asked_about_stays_banned(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let corner = &place.corner;
+    let [ann, bea, cem] = ["Ann", "Bea", "Cem"].map(|name| corner.person(name));
+    for who in [&ann, &cem] {
+        let slow = Fault::latency(Duration::from_secs(2)).on("getChatMember").about(who.id);
+        stage.sim().fault(slow.in_chat(corner.id).next(1));
+    }
+    // While Ann is looked at, the others wait, and come together.
+    ann.says(corner, "hello")?;
+    let asked = || (!place.news.calls().of("getChatMember").about(&ann).is_empty()).then_some(());
+    stage.story.until("the question about Ann", asked).await?;
+    bea.says(corner, "hello")?;
+    cem.says(corner, "hello")?;
+    let looked = || (corner.calls().of("getChatMember").about(&bea).len() == 1).then_some(());
+    stage.story.until("the bot's look at Bea", looked).await?;
+    corner.owner().bans(&bea, corner)?;
+    let decided = bea.status_in(corner);
+    cem.muted_in(corner).await?;
+    stage.settled(corner).await?;
+    untouched(&place, &bea, &decided, 0)
+}
+
 /// They are what the admin made them, and the bot has restricted them only so often.
 fn untouched(place: &Protected, who: &Person, decided: &Membership, mutes: usize) -> anyhow::Result<()> {
     assert_eq!(who.status_in(&place.corner), *decided);

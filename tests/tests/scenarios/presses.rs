@@ -39,7 +39,7 @@ async fn somebody_elses_press_frees_nobody_and_the_warning_stays(
     subscribe_unheard(&stage, &place.news, &[&ann, &ben]);
 
     let heard = stage.hears(&ben, &warning, BUTTON).await?;
-    assert_eq!(heard, "This button is for somebody else.");
+    assert_eq!(heard, "This button is for somebody else. If you cannot write either, send me /start in private.");
     assert!(!ann.can_write_in(&place.corner), "{}", place.corner.calls());
     warning.stands()?;
 
@@ -192,13 +192,41 @@ async fn the_old_bots_button_frees_whom_its_message_mentions(
         let press = stage.story.world().press(who.id, place.corner.id, old, "verify_membership")?;
         anyhow::Ok(press.answer(PATIENCE).await?.text)
     };
-    assert_eq!(pressed(&ben).await?, "This button is for somebody else.");
+    assert_eq!(
+        pressed(&ben).await?,
+        "This button is for somebody else. If you cannot write either, send me /start in private."
+    );
+    let goes = format!("tidy:{old}");
+    assert_eq!(stage.due_ms(&place.corner, &goes).await?, None, "it is not his");
     let heard = pressed(&ann).await?;
     assert!(heard.starts_with(NOT_YET), "{heard}");
+    let after_ms = stage.due_ms(&place.corner, &goes).await?.unwrap_or_default() - stage.sim().clock().now_ms();
+    assert!((240_000..=300_000).contains(&after_ms), "in {after_ms} ms");
     subscribe_unheard(&stage, &place.news, &[&ann]);
     let heard = pressed(&ann).await?;
     assert!(heard.starts_with(THANKS), "{heard}");
     ann.free_in(&place.corner).await?;
+    let gone = || stage.story.world().message(place.corner.id, old).is_none().then_some(());
+    stage.story.until("the old bot's warning to go", gone).await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_warning_whose_sending_was_never_confirmed_goes_with_the_mute(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let ann = place.corner.person("Ann");
+    stage.sim().fault(Fault::reply_lost().on("sendMessage").in_chat(place.corner.id).next(1));
+    ann.says(&place.corner, "hello")?.gone().await?;
+    ann.muted_in(&place.corner).await?;
+    let lost = place.corner.bot_mentions(&ann).await?;
+    subscribe_unheard(&stage, &place.news, &[&ann]);
+    let heard = stage.hears(&ann, &lost, BUTTON).await?;
+    assert!(heard.starts_with(THANKS), "{heard}");
+    lost.gone().await?;
     Ok(())
 }
 

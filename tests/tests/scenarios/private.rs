@@ -5,6 +5,7 @@ use system_tests::stage::{
     Form::{self, Split, StandAlone},
     Stage,
 };
+use telegram_sim::{faults::Fault, rights::AdminRights};
 
 #[rstest]
 #[tokio::test]
@@ -12,7 +13,7 @@ async fn start_is_a_menu_whose_pages_lead_to_each_other(#[values(StandAlone, Spl
     let stage = Stage::open(form).await?;
     let nia = stage.story.person("Nia");
     nia.tells_bot("/start")?;
-    let menu = nia.hears("Hello! I keep a group for the subscribers of a channel").await?;
+    let menu = nia.hears("Hello! With me, only subscribers of your channel can write").await?;
     let add = menu.stands()?.button("Add me to a group").and_then(|button| button.url.clone()).unwrap_or_default();
     assert!(add.ends_with("?startgroup&admin=delete_messages+restrict_members"), "{add}");
     for (button, page) in [
@@ -25,6 +26,9 @@ async fn start_is_a_menu_whose_pages_lead_to_each_other(#[values(StandAlone, Spl
         stage.hears(&nia, &menu, "Back").await?;
         menu.reads("Hello!").await?;
     }
+    // By the link under the bot's greeting in a group.
+    nia.tells_bot("/start help")?;
+    nia.hears("Somebody writes in your group").await?;
     nia.tells_bot("/help")?;
     nia.hears("In your group, for admins:").await?;
     nia.tells_bot("/protect @daily_news")?;
@@ -61,7 +65,7 @@ async fn who_is_muted_finds_where_and_why_and_is_freed_from_private(
     stage.settled(&place.corner).await?;
     hello.stands()?;
     ann.tells_bot("/start")?;
-    ann.hears("Hello! I keep a group").await?;
+    ann.hears("Hello! With me").await?;
     Ok(())
 }
 
@@ -134,5 +138,35 @@ async fn in_a_group_start_is_one_line_for_admins_and_others_get_only_status_and_
     stage.story.until("an answer to Ann", || (said() == before + 2).then_some(())).await?;
     stage.settled(&place.corner).await?;
     assert_eq!(said(), before + 3, "one answer a minute, and the admin's: {:?}", place.corner.messages());
+    Ok(())
+}
+
+/// What could not be found out is not told as if it were well.
+#[rstest]
+#[tokio::test]
+async fn who_may_still_be_muted_somewhere_is_not_told_that_nothing_holds_them(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let (one, two) = (stage.protected_group().await?, stage.protected_group().await?);
+    let (ann, _) = stage.offender("Ann", &one.corner).await?;
+    stage.offender("Ann", &two.corner).await?;
+    // In one of the two nobody can say whether she misses anything.
+    let art = stage.story.channel("Art").public("daily_art").with_bot(AdminRights::INVITE_USERS).open();
+    stage.sim().fault(Fault::error(400, "Bad Request: member not found").on("getChatMember").in_chat(art.id));
+    stage.require_too(&two.corner, &art, r#"{"require": "any"}"#).await?;
+    stage.ask(&two.corner.owner(), &two.corner, "/allow 5").await?;
+    ann.tells_bot("/start")?;
+    let told = ann.hears("You cannot write yet in these groups:").await?;
+    stage.story.world().seed_members(one.news.id, &[ann.id]);
+    stage.hears(&ann, &told, "I have joined").await?;
+    ann.free_in(&one.corner).await?;
+    told.reads("I could not check right now whether you can write in all your groups.").await?;
+    assert!(!ann.can_write_in(&two.corner));
+    stage.sim().end_faults();
+    ann.joins(&art)?;
+    ann.free_in(&two.corner).await?;
+    ann.tells_bot("/start")?;
+    ann.hears("Hello! With me").await?;
     Ok(())
 }

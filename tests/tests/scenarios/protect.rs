@@ -31,9 +31,9 @@ async fn each_thing_that_is_wrong_has_its_own_answer_and_nothing_is_protected_by
     let secret = format!("/protect {}", private.id);
     for (command, beginning) in [
         ("/protect", "Tell me which channel"),
-        ("/protect https://t.me/+AbCdEf", "Tell me which channel"),
+        ("/protect https://t.me/+AbCdEf", "An invite link does not tell me which channel it belongs to."),
         ("/protect @nowhere_at_all", "I cannot find a channel called @nowhere_at_all."),
-        ("/protect -1009999999999", "I cannot find a channel called -1009999999999."),
+        ("/protect -1009999999999", "I cannot see that channel. Please add me there as an admin"),
         ("/protect @a_crowd", "A crowd is not a channel."),
         ("/protect @not_ours", "I am not an admin in Not ours."),
         (secret.as_str(), "That channel is private, and only its own admins can require it."),
@@ -86,14 +86,19 @@ async fn a_missing_right_is_named_as_telegrams_menus_do(#[values(StandAlone, Spl
 
 #[rstest]
 #[tokio::test]
-async fn whoever_is_no_admin_is_not_heard(#[values(StandAlone, Split)] form: Form) -> anyhow::Result<()> {
+async fn whoever_is_no_admin_sets_up_nothing_and_is_told_once_whom_to_ask(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
     let stage = Stage::open(form).await?;
     let place = stage.unprotected_group();
     let (ann, olga) = (place.corner.person("Ann"), place.corner.owner());
     ann.joins(&place.news)?;
     ann.says(&place.corner, &format!("/protect @{}", place.news.username().unwrap_or_default()))?;
+    place.corner.bot_says("Only admins of this group can set me up. Please ask one of them.").await?;
+    ann.says(&place.corner, "/setup")?;
     let status = stage.ask(&olga, &place.corner, "/status").await?;
     assert!(status.text.starts_with(NOT_PROTECTED), "{status:?}");
+    place.corner.calls().only(|call| call.text_arg("text").starts_with("Only admins")).exactly(1)?;
     stage.protect(&place.corner, &place.news).await?;
     ann.says(&place.corner, "/unprotect")?;
     let status = stage.ask(&olga, &place.corner, "/status").await?;
@@ -125,6 +130,47 @@ async fn a_private_channel_is_protected_by_its_number_or_a_forwarded_post_and_it
     ann.free_in(&place.corner).await?;
     // A link of its own: the main one, which others may have spread, still works.
     stage.story.calls().of("exportChatInviteLink").none()?;
+    Ok(())
+}
+
+/// Nobody tells the bot that its link was revoked.
+#[rstest]
+#[tokio::test]
+async fn protect_once_more_makes_a_new_link_into_a_private_channel(
+    #[values(StandAlone, Split)] form: Form,
+    #[values("at once", "after /unprotect")] when: &str,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let corner = stage.unprotected_group().corner;
+    let olga = corner.owner();
+    let private = stage.story.channel("Secret").with_bot(AdminRights::INVITE_USERS).open();
+    let command = format!("/protect {}", private.id);
+    stage.ask(&olga, &corner, &command).await?;
+    let (ann, warning) = stage.offender("Ann", &corner).await?;
+    let link = warning.stands()?.button("Join Channel").and_then(|button| button.url.clone()).unwrap_or_default();
+    stage.story.world().revoke_link(private.id, &link);
+    assert!(ann.joins_by(&link, &private).is_err());
+
+    if when == "at once" {
+        let reply = stage.ask(&olga, &corner, &command).await?;
+        assert!(reply.text.starts_with("This group requires Secret already."), "{reply:?}");
+    } else {
+        stage.ask(&olga, &corner, "/unprotect").await?;
+        ann.free_in(&corner).await?;
+        let reply = stage.ask(&olga, &corner, &command).await?;
+        assert!(reply.text.starts_with("Done!"), "{reply:?}");
+    }
+    let (ben, warning) = stage.offender("Ben", &corner).await?;
+    let link = warning.stands()?.button("Join Channel").and_then(|button| button.url.clone()).unwrap_or_default();
+    ben.joins_by(&link, &private)?;
+    ben.free_in(&corner).await?;
+    // One that is still in use is not broken by it.
+    stage.story.calls().of("exportChatInviteLink").none()?;
+
+    // Without the right to make one, the link that is known has to do.
+    private.lets_bot(AdminRights::POST_MESSAGES);
+    let reply = stage.ask(&olga, &corner, &command).await?;
+    assert!(reply.text.starts_with("This group requires Secret already."), "{reply:?}");
     Ok(())
 }
 

@@ -53,7 +53,12 @@ async fn observe_mode_frees_the_muted_and_touches_nobody_until_it_ends(
     ann.free_in(&place.corner).await?;
     warning.gone().await?;
     let hello = ann.says(&place.corner, "hello")?;
-    stage.settled(&place.corner).await?;
+    let status = stage.ask(&olga, &place.corner, "/status").await?;
+    assert!(status.text.starts_with("I only watch and stop nobody"), "{status:?}");
+    olga.says(&place.corner, "/setup")?;
+    let list_of_steps = place.corner.bot_says("Setting up").await?.stands()?;
+    assert!(!list_of_steps.text.contains("only subscribers and admins can write"), "{list_of_steps:?}");
+    assert!(list_of_steps.text.contains("I only watch and stop nobody"), "{list_of_steps:?}");
     hello.stands()?;
     let page = http::client().get(stage.process().admin("/metrics")).send().await?.text().await?;
     let counted = page.lines().find(|line| line.contains("outcome=\"observed\"") && line.ends_with(" 1"));
@@ -177,8 +182,8 @@ async fn values_that_cannot_be_are_refused(#[values(StandAlone, Split)] form: Fo
     for (data, heard) in [
         ("s1:mute_for=1", "That value is not possible. Please choose another one."),
         ("s1:mode=off", "That value is not possible. Please choose another one."),
-        ("s1:colour=red", "This button is out of date."),
-        ("s2:mode=observe", "This button is out of date."),
+        ("s1:colour=red", "This button is out of date. Please send your command again, or /start to me in private."),
+        ("s2:mode=observe", "This button is out of date. Please send your command again, or /start to me in private."),
     ] {
         let press = stage.story.world().press_forged(olga.id, place.corner.id, list.id, data)?;
         assert_eq!(press.answer(std::time::Duration::from_secs(15)).await?.text, heard, "{data}");

@@ -5,6 +5,7 @@ use system_tests::stage::{
     Form::{self, Split, StandAlone},
     Stage,
 };
+use telegram_sim::faults::Fault;
 
 #[rstest]
 #[tokio::test]
@@ -87,6 +88,23 @@ async fn whom_an_admin_has_muted_stays_muted(#[values(StandAlone, Split)] form: 
     Ok(())
 }
 
+/// The news of what an admin did about somebody may be lost; at the release it is seen all the same.
+#[rstest]
+#[tokio::test]
+async fn only_who_was_freed_is_counted_as_freed(#[values(StandAlone, Split)] form: Form) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let (ann, _) = stage.offender("Ann", &place.corner).await?;
+    let (dua, _) = stage.offender("Dua", &place.corner).await?;
+    stage.until_count("SELECT COUNT(*) FROM mutes WHERE state = 'active'", 2).await?;
+    stage.change("UPDATE mutes SET until_s = until_s - 5 WHERE name = $1", "Dua").await?;
+    stage.ask(&place.corner.owner(), &place.corner, "/unprotect").await?;
+    place.corner.bot_says("Protection is off, and I have freed 1 person.").await?;
+    ann.free_in(&place.corner).await?;
+    assert!(!dua.can_write_in(&place.corner));
+    Ok(())
+}
+
 #[rstest]
 #[tokio::test]
 async fn settings_outlive_unprotect(#[values(StandAlone, Split)] form: Form) -> anyhow::Result<()> {
@@ -120,5 +138,30 @@ async fn unprotect_of_one_channel_needs_one_that_is_required(
     let only = stage.ask(&olga, &place.corner, &only).await?;
     assert!(only.text.starts_with("Protection is off."), "{only:?}");
     ann.free_in(&place.corner).await?;
+    Ok(())
+}
+
+/// As many requests fail as one reply is tried with: another reply, to the same command, would be sent at once.
+#[rstest]
+#[tokio::test]
+async fn what_was_done_is_told_as_done_though_telegram_takes_the_reply_only_later(
+    #[values(StandAlone, Split)] form: Form,
+    #[values("/unprotect", "/protect", "/allow")] command: &str,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = if command == "/protect" { stage.unprotected_group() } else { stage.protected_group().await? };
+    let (command, done) = match command {
+        "/protect" => (format!("/protect @{}", place.news.username().unwrap_or_default()), "Done!"),
+        "/allow" => ("/allow 5".to_owned(), "5 can write here"),
+        _ => (command.to_owned(), "Protection is off."),
+    };
+    stage.settled(&place.corner).await?;
+    let fault = Fault::error(500, "Internal Server Error").on("sendMessage").in_chat(place.corner.id);
+    stage.sim().fault(fault.next(4));
+    let reply = stage.ask(&place.corner.owner(), &place.corner, &command).await?;
+    assert!(reply.text.starts_with(done), "{reply:?}");
+    stage.settled(&place.corner).await?;
+    let replies = || place.corner.messages().into_iter().filter(|seen| seen.is_from_bot && seen.id >= reply.id);
+    assert_eq!(replies().count(), 2, "that one and the status: {:?}", place.corner.messages());
     Ok(())
 }

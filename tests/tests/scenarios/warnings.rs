@@ -7,7 +7,10 @@ use system_tests::stage::{
     Form::{self, Split, StandAlone},
     Protected, Stage,
 };
-use telegram_sim::rights::AdminRights;
+use telegram_sim::{
+    faults::Fault,
+    rights::{AdminRights, Permissions},
+};
 
 /// A protected forum, with its channel.
 async fn forum(stage: &Stage) -> anyhow::Result<Protected> {
@@ -36,6 +39,33 @@ async fn a_warning_goes_to_the_topic_the_message_came_from(
 
 #[rstest]
 #[tokio::test]
+async fn who_wrote_in_a_topic_that_is_closed_since_is_warned_outside_of_it(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = forum(&stage).await?;
+    let corner = &place.corner;
+    let topic = corner.topic("Cats")?;
+    let ann = corner.person("Ann");
+    // An admin closes the topic while the bot looks at her.
+    stage.sim().fault(Fault::latency(Duration::from_millis(700)).on("getChatMember").in_chat(corner.id).about(ann.id));
+    let hello = ann.says_in_topic(corner, topic, "hello")?;
+    let asked = || (!place.news.calls().of("getChatMember").about(&ann).is_empty()).then_some(());
+    stage.story.until("the question about her", asked).await?;
+    stage.story.world().set_topic_closed(corner.id, topic, true);
+    hello.gone().await?;
+    ann.muted_in(corner).await?;
+    let warning = corner.bot_mentions(&ann).await?.stands()?;
+    anyhow::ensure!(warning.thread.is_none(), "{warning:?}");
+    anyhow::ensure!(warning.button("I have joined").is_some(), "{warning:?}");
+    stage.settled(corner).await?;
+    let told = corner.calls().of("sendMessage").ok().only(|call| call.args.contains_key("entities"));
+    told.exactly(1)?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
 async fn old_messages_of_two_topics_are_warned_of_once_in_each(
     #[values(StandAlone, Split)] form: Form,
 ) -> anyhow::Result<()> {
@@ -58,6 +88,39 @@ async fn old_messages_of_two_topics_are_warned_of_once_in_each(
     for topic in topics {
         stage.story.until("one warning for three in each topic", || merged(topic)).await?;
     }
+    Ok(())
+}
+
+/// It waits for the group's send budget, which opens only when nothing is enforced there any more.
+#[rstest]
+#[case::observed(true)]
+#[case::unprotected(false)]
+#[tokio::test]
+async fn nobody_is_warned_any_more_once_the_group_is_only_observed_or_not_protected(
+    #[case] is_observed: bool,
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    let (pia, olga) = (place.corner.person("Pia"), place.corner.owner());
+    // She has no mute of ours, with whose release the warning would go.
+    let partly = Permissions::all().without(Permissions::SEND_POLLS);
+    stage.story.world().restrict(place.corner.id, olga.id, pia.id, partly, 0)?;
+    olga.says(&place.corner, "/settings")?;
+    let list = place.corner.bot_says("Settings of").await?;
+
+    stage.sim().fault(Fault::flood(8).on("sendMessage").in_chat(place.corner.id).next(1));
+    pia.says(&place.corner, "hello")?.gone().await?;
+    stage.until_count("SELECT COUNT(*) FROM tasks WHERE key = 'warn'", 1).await?;
+    if is_observed {
+        let press = stage.story.world().press_forged(olga.id, place.corner.id, list.id, "s1:mode=observe")?;
+        press.answer(Duration::from_secs(15)).await?;
+    } else {
+        olga.says(&place.corner, "/unprotect")?;
+    }
+    stage.until_count("SELECT COUNT(*) FROM warnings WHERE closed_ms IS NULL", 0).await?;
+    let told = place.corner.messages().into_iter().filter(|seen| seen.is_from_bot && seen.text.contains("Pia"));
+    anyhow::ensure!(told.count() == 0, "{}", place.corner.calls());
     Ok(())
 }
 

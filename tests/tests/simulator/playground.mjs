@@ -1,53 +1,9 @@
 // The playground in Chromium, as people use it: playground.mjs URL FOLDER GROUP CHANNEL USERNAME. Each step is a click or a key; a step that does not
 // come to pass ends it with exit code 1. Pictures of what was seen are left in FOLDER.
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
-import path from "node:path";
+import { PHONE, be, fits, gone, messages, open, picture, play, said, there, windowOf, write } from "./browser.mjs";
 
-const [playground, folder, corner, news, username] = process.argv.slice(2);
-const { chromium } = createRequire(path.join(process.env.PLAYWRIGHT, "package.json"))("playwright-core");
-const WIDE = { width: 1280, height: 800 };
-const PHONE = { width: 360, height: 740 };
-
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM });
-const complaints = [];
-
-/** A window of its own, as somebody: other cookies, other colours, nothing shared but the world. */
-async function windowOf(name, { viewport = WIDE, colorScheme = "light" } = {}) {
-  const context = await browser.newContext({ viewport, colorScheme, reducedMotion: "reduce" });
-  const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
-  page.on("console", (line) => ["error", "warning"].includes(line.type()) && complaints.push(`${name}: ${line.text()}`));
-  page.on("pageerror", (error) => complaints.push(`${name}: ${error.stack}`));
-  page.on("requestfailed", (request) => {
-    // A stream that ends with its window is no fault.
-    if (request.failure()?.errorText !== "net::ERR_ABORTED") complaints.push(`${name}: ${request.url()} ${request.failure()?.errorText}`);
-  });
-  await page.goto(playground);
-  return page;
-}
-
-const messages = (page) => page.getByRole("log", { name: "Messages" });
-const said = (page, text) => messages(page).getByRole("article").filter({ hasText: text });
-const be = (page, name) => page.getByRole("combobox", { name: "You are" }).selectOption({ label: name });
-const there = (locator) => locator.first().waitFor();
-const gone = (locator) => locator.first().waitFor({ state: "detached" });
-const picture = (page, name) => page.screenshot({ path: path.join(folder, `${name}.png`) });
-
-async function open(page, title) {
-  await page.getByRole("navigation", { name: "Chats" }).getByRole("link", { name: title }).click();
-  await there(page.getByRole("heading", { level: 1, name: title }));
-}
-
-async function write(page, text) {
-  await page.getByRole("textbox", { name: "Message" }).fill(text);
-  await page.getByRole("button", { name: "Send", exact: true }).click();
-}
-
-async function fits(page, what) {
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  assert.ok(over <= 0, `${what} is ${over} px wider than the screen`);
-}
+const [playground, , corner, news, username] = process.argv.slice(2);
 
 /** Whether Telegram tells the bot who comes and goes. It forgets to, now and then; then the button has to do. */
 async function tellOfMembers(told) {
@@ -207,23 +163,8 @@ async function tabTo(page, locator) {
   assert.fail("it cannot be reached with the Tab key");
 }
 
-let failed = false;
-const windows = {
+await play(steps, {
   olga: await windowOf("Olga", { colorScheme: "dark" }),
   ann: await windowOf("Ann"),
   cem: await windowOf("Cem", { viewport: PHONE, colorScheme: "dark" }),
-};
-for (const [what, step] of Object.entries(steps)) {
-  try {
-    await step(windows);
-    console.log(`ok: ${what}`);
-  } catch (error) {
-    failed = true;
-    console.log(`FAILED: ${what}\n${error.stack}`);
-    for (const [name, page] of Object.entries(windows)) await picture(page, `failed-${name}`);
-    break;
-  }
-}
-await browser.close();
-for (const complaint of complaints) console.log(`COMPLAINT: ${complaint}`);
-process.exitCode = failed || complaints.length > 0 ? 1 : 0;
+});

@@ -1,4 +1,4 @@
-//! The playground's page, driven by Chromium against the real bot: the whole story by clicks, as several people in several windows.
+//! The playground's page, driven by Chromium against the real bot: whole stories by clicks, as several people in several windows.
 
 use std::time::Duration;
 
@@ -23,13 +23,23 @@ async fn the_whole_story_by_clicks_and_by_keys_in_three_windows() -> anyhow::Res
     let _corner = corner.person("Ann").person("Cem").open();
     let news = stage.story.channel("Daily News").public("daily_news");
     let _news = news.with_bot(AdminRights::INVITE_USERS).open();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/simulator/playground.mjs");
+    play(&stage, "playground.mjs", &["Readers' Corner", "Daily News", "daily_news"]).await
+}
+
+/// They mistype the channel's name and forget to add the bot there, and need under two minutes for all of it.
+#[tokio::test]
+async fn a_new_admin_gets_from_nothing_to_the_first_verification_by_what_the_bot_says() -> anyhow::Result<()> {
+    let stage = Stage::open(Form::StandAlone).await?;
+    play(&stage, "new_admin.mjs", &[]).await
+}
+
+async fn play(stage: &Stage, script: &str, args: &[&str]) -> anyhow::Result<()> {
     let url = format!("{}/playground", stage.sim().api_url());
     let folder = pictures()?;
     let ended = tools::node_with_chromium()?
-        .arg(script)
+        .arg(format!("{}/tests/simulator/{script}", env!("CARGO_MANIFEST_DIR")))
         .args([&url, folder.to_str().context("the folder's name is text")?])
-        .args(["Readers' Corner", "Daily News", "daily_news"])
+        .args(args)
         .run(Duration::from_secs(240))
         .await?;
     let told = ended.lines.join("\n");

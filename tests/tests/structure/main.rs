@@ -5,5 +5,6 @@ mod manifests;
 mod modules;
 mod paths;
 mod promises;
+mod sentences;
 mod settings;
 mod tree;

@@ -33,12 +33,18 @@ fn the_example_shows_every_setting_and_no_other() {
 
 #[test]
 fn help_shows_every_setting() {
-    for mut command in [gateway::config::Config::command(), worker::config::Cli::command()] {
-        let help = command.render_long_help().to_string();
-        let is_shown = |name: &str| ["=", "]"].iter().any(|end| help.contains(&format!("[env: {name}{end}")));
-        let hidden: Vec<String> = variables(&command).into_iter().filter(|name| !is_shown(name)).collect();
-        assert!(hidden.is_empty(), "{hidden:?} are not in\n{help}");
+    for command in [gateway::config::Config::command(), worker::config::Cli::command()] {
+        shows_its_settings(command);
     }
+}
+
+/// The command's own help, and that of the commands below it.
+fn shows_its_settings(mut command: Command) {
+    let help = command.render_long_help().to_string();
+    let is_shown = |name: &str| ["=", "]"].iter().any(|end| help.contains(&format!("[env: {name}{end}")));
+    let hidden: Vec<String> = variables(&command).into_iter().filter(|name| !is_shown(name)).collect();
+    assert!(hidden.is_empty(), "{hidden:?} are not in\n{help}");
+    command.get_subcommands().cloned().for_each(shows_its_settings);
 }
 
 #[test]

@@ -119,10 +119,14 @@ impl<'a> Crowd<'a> {
         .await
     }
 
-    /// Waits until every update is handled, and looks at what came of them.
+    /// Waits until every update is handled, and all that was written down to be done is done: what could not be said at once, or was cut
+    /// short, is a task for later.
     pub(super) async fn all_handled(&self) -> anyhow::Result<()> {
-        wait_for("the queue to be empty", PATIENCE, async || match (self.pending(), self.queued().await?) {
-            (0, 0) => Ok(()),
+        wait_for("everything to be done", PATIENCE, async || match (self.pending(), self.queued().await?) {
+            (0, 0) => match self.begun().await.map_err(|error| error.to_string())? {
+                0 => Ok(()),
+                begun => Err(format!("{begun} mutes and warnings have only begun")),
+            },
             (pending, queued) => Err(format!("{pending} at Telegram, {queued} in the queue")),
         })
         .await?;
@@ -152,16 +156,20 @@ impl<'a> Crowd<'a> {
     pub(super) async fn judge(&self, round: &Round, kill: Option<&Kill>) -> anyhow::Result<()> {
         let (world, calls) = (&self.split.world, self.split.sim.calls_after(round.began));
         let (mutes, warnings) = (self.split.mutes().await?, self.split.warnings().await?);
-        let (restrictions, messages) = (calls.of("restrictChatMember"), calls.of("sendMessage"));
+        let restrictions = calls.of("restrictChatMember");
         for person in &round.offenders {
             let (group, user) = *person;
             assert!(!world.can_speak(group, user), "{user} in {group} can speak");
             assert_eq!(mutes.get(person), Some(&vec!["active".to_owned()]), "the mutes of {user} in {group}");
             assert_eq!(warnings.get(person), Some(&vec!["sent".to_owned()]), "the warnings of {user} in {group}");
+            let of_group = calls.in_chat(group);
             let muted = restrictions.in_chat(group).about(user);
-            once(&muted, kill.map(|kill| (kill.at_ms, kill.mutes.get(person), "pending")));
-            let warned = messages.in_chat(group).only(|call| about(call) == Some(user));
-            once(&warned, kill.map(|kill| (kill.at_ms, kill.warnings.get(person), "sending")));
+            once(&muted, &of_group, kill.map(|kill| (kill.at_ms, kill.mutes.get(person), "pending")));
+            once(
+                &told(&of_group, user),
+                &of_group,
+                kill.map(|kill| (kill.at_ms, kill.warnings.get(person), "sending")),
+            );
         }
         for (group, message) in &round.offences {
             assert!(world.message(*group, *message).is_none(), "{message} in {group} stands");
@@ -177,29 +185,50 @@ impl<'a> Crowd<'a> {
         self.split.sim.pending_updates()
     }
 
+    /// Mutes and warnings that are written down, and not done.
+    async fn begun(&self) -> anyhow::Result<usize> {
+        let (mutes, warnings) = (self.split.mutes().await?, self.split.warnings().await?);
+        let states = mutes.values().chain(warnings.values()).flatten();
+        Ok(states.filter(|state| matches!(state.as_str(), "pending" | "wanted" | "sending")).count())
+    }
+
     async fn queued(&self) -> Result<u64, String> {
         stored(&self.jetstream, "UPD").await.map_err(|error| error.to_string())
     }
 }
 
-/// Whom it restricts, or mentions.
+/// Whom it restricts, or mentions first.
 fn about(call: &Call) -> Option<UserId> {
-    let mentioned = || {
-        let entities = call.args.get("entities")?.as_array()?;
-        entities.iter().find_map(|entity| entity["user"]["id"].as_i64()).map(UserId)
-    };
-    call.user().or_else(mentioned)
+    call.user().or_else(|| mentioned(call).next())
 }
 
-/// One call; or a second one, if at the kill the row said that the first was under way and its reply was no older than a moment: the worker
-/// had not yet written down that it had succeeded.
-fn once(calls: &Calls, kill: Option<(i64, Option<&Vec<String>>, &str)>) {
-    const MOMENT_MS: i64 = 1000;
+fn mentioned(call: &Call) -> impl Iterator<Item = UserId> {
+    let entities = call.args.get("entities").and_then(|entities| entities.as_array()).into_iter().flatten();
+    entities.filter_map(|entity| entity["user"]["id"].as_i64()).map(UserId)
+}
+
+/// The calls by which somebody got into a message of the bot's: what was put off is told to several people by one, and an edit names those
+/// again whom it named before.
+fn told(of_group: &Calls, user: UserId) -> Calls {
+    let mut naming = BTreeSet::new();
+    let sends = of_group.only(|call| matches!(call.method.as_str(), "sendMessage" | "editMessageText"));
+    let names = sends.only(|call| mentioned(call).any(|one| one == user));
+    let message =
+        |call: &Call| call.args.get("message_id").or(call.result().get("message_id")).and_then(|id| id.as_i64());
+    let mut is_new = |call: &Call| message(call).is_none_or(|message| naming.insert(message));
+    Calls(names.iter().filter(|call| is_new(call)).cloned().collect())
+}
+
+/// One call; or a second one, if at the kill the row said that the first was under way, and the worker had not yet gone on in the group: it
+/// does one thing after another there, and what it had done before is written down. Only looks and mutes are made side by side.
+fn once(calls: &Calls, of_group: &Calls, kill: Option<(i64, Option<&Vec<String>>, &str)>) {
     let in_flight = || {
         kill.is_some_and(|(killed_ms, row, under_way)| {
             let first = calls.iter().next().expect("there are two");
-            let answered_ms = first.at_ms + first.took_ms;
-            row.is_some_and(|states| states == &[under_way]) && killed_ms - answered_ms < MOMENT_MS
+            let after = first.at_ms + first.took_ms + 1..=killed_ms;
+            let goes_on = |call: &Call| !matches!(call.method.as_str(), "getChatMember" | "restrictChatMember");
+            row.is_some_and(|states| states == &[under_way])
+                && !of_group.iter().any(|call| after.contains(&call.at_ms) && goes_on(call))
         })
     };
     match calls.len() {

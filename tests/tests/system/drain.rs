@@ -11,13 +11,17 @@ use system_tests::{
     wait::PATIENCE,
     wait::wait_for,
 };
+use telegram_sim::faults::Fault;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     time::timeout,
 };
 
-use super::crowd::{Crowd, LIMITS};
+use super::{
+    crowd::{Crowd, LIMITS},
+    metrics::owned,
+};
 
 #[tokio::test]
 async fn a_worker_that_is_stopped_finishes_and_the_next_goes_on_at_once() -> anyhow::Result<()> {
@@ -39,8 +43,7 @@ async fn a_worker_that_is_stopped_finishes_and_the_next_goes_on_at_once() -> any
     assert!(held.is_empty(), "the leases were not given back: {held:?}");
 
     let worker = split.worker().start().await?;
-    let owned = async || owned(&worker.admin("/metrics")).await;
-    wait_for("the next worker to own all shards", PATIENCE, async || match owned().await? {
+    wait_for("the next worker to own all shards", PATIENCE, async || match owned(&worker).await? {
         SHARDS => Ok(()),
         some => Err(format!("it owns {some}")),
     })
@@ -53,12 +56,54 @@ async fn a_worker_that_is_stopped_finishes_and_the_next_goes_on_at_once() -> any
     Ok(())
 }
 
-/// The worker's own word for how many shards it owns.
-async fn owned(metrics: &str) -> Result<u16, String> {
-    let page = http::client().get(metrics).send().await.map_err(|error| error.to_string())?;
-    let page = page.text().await.map_err(|error| error.to_string())?;
-    let line = page.lines().find_map(|line| line.strip_prefix("shards_owned "));
-    line.and_then(|number| number.parse().ok()).ok_or_else(|| format!("no shards_owned in\n{page}"))
+/// Well below the time that a worker has to drain, and the time for which Telegram says nothing in these tests.
+const SOON: Duration = Duration::from_secs(12);
+
+#[tokio::test]
+async fn nobody_waits_for_the_slowest_chat_when_a_worker_is_stopped() -> anyhow::Result<()> {
+    // All chats in one shard.
+    let split = Split::prepare().await?.env("SHARDS", "1");
+    let (_gateway, mut worker) = split.start().await?;
+    let (slow, beside) = (split.protected_group().await?, split.protected_group().await?);
+    let _next = split.worker().start().await?;
+    split.sim.fault(Fault::hang(Duration::from_secs(60)).in_chat(slow.group));
+    let began = split.sim.last_call();
+    let ann = split.world.person_in(slow.group, "Ann");
+    split.world.say(slow.group, ann, "Buy this!")?;
+    let hangs = || (!split.sim.calls_after(began).in_chat(slow.group).is_empty()).then_some(());
+    split.sim.wait("a call that hangs", PATIENCE, hangs).await?;
+
+    worker.signal(Signal::TERM)?;
+    let ben = split.world.person_in(beside.group, "Ben");
+    split.world.say(beside.group, ben, "Buy that!")?;
+    let silenced = || (!split.world.can_speak(beside.group, ben)).then_some(());
+    split.sim.wait("Ben to be silenced", SOON, silenced).await?;
+    assert_eq!(worker.exited(PATIENCE).await?, 0, "within the time that it has to drain");
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_waits_for_the_slowest_chat_when_a_shard_moves_to_a_new_worker() -> anyhow::Result<()> {
+    let split = Split::prepare().await?.env("SHARDS", "2");
+    let (_gateway, _worker) = split.start().await?;
+    let mut slow = Vec::new();
+    for _ in 0..6 {
+        slow.push(split.protected_group().await?.group);
+    }
+    let began = split.sim.last_call();
+    for group in &slow {
+        split.sim.fault(Fault::hang(Duration::from_secs(60)).in_chat(*group));
+        let ann = split.world.person_in(*group, "Ann");
+        split.world.say(*group, ann, "Buy this!")?;
+    }
+    let hang = || slow.iter().all(|group| !split.sim.calls_after(began).in_chat(*group).is_empty()).then_some(());
+    split.sim.wait("calls that hang in every group", PATIENCE, hang).await?;
+    let next = split.worker().start().await?;
+    wait_for("the new worker to have its share", SOON, async || match owned(&next).await? {
+        1 => Ok(()),
+        some => Err(format!("it owns {some}")),
+    })
+    .await
 }
 
 #[tokio::test]
@@ -98,13 +143,13 @@ async fn a_gateway_that_is_stopped_says_so_finishes_what_it_takes_and_ends() -> 
 }
 
 /// A webhook whose head the gateway has read and whose body it waits for.
-struct Unfinished(TcpStream);
+pub(super) struct Unfinished(TcpStream);
 
 impl Unfinished {
     const BODY: &str =
         r#"{"update_id":1,"message":{"message_id":1,"date":1,"chat":{"id":7,"type":"private"},"from":{"id":7}}}"#;
 
-    async fn begin(split: &Split) -> anyhow::Result<Self> {
+    pub(super) async fn begin(split: &Split) -> anyhow::Result<Self> {
         let mut stream = TcpStream::connect(("127.0.0.1", split.webhook_port())).await?;
         // The interim answer is sent when the body is asked for: from then on the request is in the gateway's hands.
         let head = format!(
@@ -120,7 +165,7 @@ impl Unfinished {
     }
 
     /// The status line.
-    async fn end(&mut self) -> anyhow::Result<String> {
+    pub(super) async fn end(&mut self) -> anyhow::Result<String> {
         self.0.write_all(Self::BODY.as_bytes()).await?;
         self.line().await
     }

@@ -7,9 +7,15 @@ mod story;
 mod settings;
 mod start;
 
+mod copies;
 mod crash;
 mod crowd;
+mod deadly;
 mod drain;
+mod gateways;
+mod raid;
+mod reshard;
+mod workers;
 
 mod metrics;
 mod seeing;

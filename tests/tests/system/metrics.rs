@@ -9,6 +9,13 @@ pub(crate) async fn page(process: &Process, path: &str) -> anyhow::Result<String
     Ok(http::client().get(process.admin(path)).send().await?.error_for_status()?.text().await?)
 }
 
+/// The worker's own word for how many shards it owns.
+pub(crate) async fn owned(worker: &Process) -> Result<u16, String> {
+    let page = page(worker, "/metrics").await.map_err(|error| format!("{error:#}"))?;
+    let line = page.lines().find_map(|line| line.strip_prefix("shards_owned "));
+    line.and_then(|number| number.parse().ok()).ok_or_else(|| format!("no shards_owned in\n{page}"))
+}
+
 pub(crate) type Samples = BTreeMap<String, f64>;
 
 pub(crate) fn has(samples: &Samples, name: &str, labels: &str) -> bool {

@@ -3,7 +3,9 @@
 use anyhow::Context as _;
 use serde_json::Value;
 use system_tests::{
+    collector::Collector,
     http,
+    process::Launch,
     split::{Split, WEBHOOK_SECRET, stored},
     wait::PATIENCE,
     wait::wait_for,
@@ -27,12 +29,16 @@ const WORKER_METRICS: [(&str, &str); 10] = [
 ];
 
 #[tokio::test]
-async fn metrics_and_logs_tell_the_story_and_no_secret() -> anyhow::Result<()> {
+async fn metrics_logs_and_traces_tell_the_story_and_no_secret() -> anyhow::Result<()> {
     const PASSWORD: &str = "hunter2";
-    let split = Split::prepare().await?.worker_env("RUST_LOG", "debug");
-    let mut worker = split.worker().start().await?;
-    let mut gateway =
-        split.gateway().env("RUST_LOG", "debug").env("METRICS_AUTH", format!("me:{PASSWORD}")).start().await?;
+    const OF_DATABASE: &str = "correct-horse";
+    let collector = Collector::start().await?;
+    let split = Split::prepare().await?;
+    // The tests' Postgres asks for no password, and takes any.
+    let database = split.servers.database.url().replacen('@', &format!(":{OF_DATABASE}@"), 1);
+    let seen = |program: Launch| program.env("RUST_LOG", "debug").env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url());
+    let mut worker = seen(split.worker()).env("DATABASE_URL", database).start().await?;
+    let mut gateway = seen(split.gateway()).env("METRICS_AUTH", format!("me:{PASSWORD}")).start().await?;
     let place = split.protected_group().await?;
     let (ann, ben) = (split.world.person_in(place.group, "Ann"), split.world.person_in(place.group, "Ben"));
     split.world.seed_members(place.channel, &[ben]);
@@ -78,7 +84,12 @@ async fn metrics_and_logs_tell_the_story_and_no_secret() -> anyhow::Result<()> {
         pages.extend(process.lines());
     }
     let token = split.sim.token().split_once(':').context("a token has a colon")?.1;
-    for secret in [token, WEBHOOK_SECRET, PASSWORD, TEXT] {
+    let traces = collector.taken();
+    for told in ["gateway", "worker", "restrictChatMember", "/bot{token}/"] {
+        assert!(traces.contains(told), "{told} is in no trace of {} bytes", traces.len());
+    }
+    pages.push(traces);
+    for secret in [token, WEBHOOK_SECRET, PASSWORD, OF_DATABASE, TEXT] {
         let told: Vec<&String> = pages.iter().filter(|page| page.contains(secret)).collect();
         assert!(told.is_empty(), "{secret:?} is told in {told:?}");
     }

@@ -126,6 +126,28 @@ async fn a_stream_of_somebody_else_is_not_touched() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn the_queue_of_another_bot_is_refused_in_one_sentence() -> anyhow::Result<()> {
+    let split = Split::prepare().await?;
+    let _worker = split.worker().start().await?;
+    let programs = [
+        split.gateway(),
+        split.worker(),
+        split.worker().args(["dead-letters", "list"]),
+        split.worker().arg("reshard").env("SHARDS", "64"),
+    ];
+    for program in programs {
+        let launch = program.env("BOT_TOKEN", "654321:TEST-token-of-another-bot").env("RUST_LOG", "off");
+        let ended = launch.run(PATIENCE).await?;
+        one_sentence(
+            &ended,
+            "BOT_TOKEN is one of bot 654321, but NATS_URL names the queue of bot",
+            "another bot's queue",
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn old_variables_of_the_python_bot_are_named_once_and_ignored() -> anyhow::Result<()> {
     let split = Split::prepare().await?;
     let gmbot = Program::Gmbot

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
+use sqlx::AssertSqlSafe;
 use system_tests::{
     http,
     place::Place,
@@ -51,6 +52,29 @@ async fn postgres_and_its_tables_are_waited_for() -> anyhow::Result<()> {
     serves(&split, &mut gateway, &mut worker).await?;
     said_once(&worker, "worker migrate up");
     said_once(&worker, "refused");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_worker_whose_postgres_has_become_read_only_is_not_ready_until_it_can_write() -> anyhow::Result<()> {
+    let split = Split::prepare().await?;
+    let (_gateway, worker) = split.start().await?;
+    let mut database = split.servers.database.connect().await?;
+    let name = split.servers.database.url().rsplit_once('/').context("a path")?.1;
+    for (setting, expected) in [("on", 503), ("off", 200)] {
+        // New connections begin with it, as those after a failover do; the old ones are cut off.
+        let change = format!("ALTER DATABASE {name} SET default_transaction_read_only = {setting}");
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        for statement in [change.as_str(), cut] {
+            sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut database).await?;
+        }
+        wait_for(&format!("/readyz to answer {expected}"), PATIENCE, async || match probe(&worker, "/readyz").await {
+            Ok((status, _)) if status == expected => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await?;
+    }
     Ok(())
 }
 

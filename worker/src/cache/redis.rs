@@ -17,6 +17,10 @@ use tokio::time::Instant;
 /// After a failure nobody asks for this long, so that a Redis that hangs delays one call a second and not all of them.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// A call without an answer now and then is a busy machine; so many in a row, a pause between each two, are an outage. A Redis that refuses is
+/// away at once.
+const OUTAGE_AFTER: u32 = 3;
+
 /// Keeps the newer of two values. ARGV: as-of in milliseconds, "as-of|value", time to live in milliseconds.
 const PUT_NEWER: &str = r"
 local old = redis.call('GET', KEYS[1])
@@ -68,6 +72,9 @@ pub struct Redis {
 #[derive(Default)]
 struct Outage {
     since: Option<Instant>,
+    /// Calls without an answer in a row, and when the last of them was counted.
+    silences: u32,
+    counted: Option<Instant>,
     pause_until: Option<Instant>,
 }
 
@@ -139,10 +146,11 @@ impl Redis {
                 self.answered();
                 return Some(value);
             }
-            Ok(Err(failure)) => failure.to_string(),
-            Err(_) => format!("no answer within {:?}", self.timeout),
+            Ok(Err(failure)) => (failure.to_string(), OUTAGE_AFTER),
+            Err(_) => (format!("no answer within {:?}", self.timeout), 1),
         };
-        self.failed(&failure);
+        let (why, weight) = failure;
+        self.failed(&why, weight);
         None
     }
 
@@ -163,16 +171,27 @@ impl Redis {
     fn answered(&self) {
         let mut outage = self.lock();
         outage.pause_until = None;
-        if let Some(since) = outage.since.take() {
+        let silences = std::mem::take(&mut outage.silences);
+        outage.counted = None;
+        if let Some(since) = outage.since.take().filter(|_| silences >= OUTAGE_AFTER) {
             tracing::info!(outage_s = since.elapsed().as_secs(), "Redis answers again");
         }
     }
 
-    fn failed(&self, why: &str) {
+    /// `silences`: for how many calls without an answer it stands.
+    fn failed(&self, why: &str, silences: u32) {
         let mut outage = self.lock();
-        outage.pause_until = Some(Instant::now() + PAUSE);
-        if outage.since.is_none() {
-            outage.since = Some(Instant::now());
+        let now = Instant::now();
+        outage.pause_until = Some(now + PAUSE);
+        outage.since.get_or_insert(now);
+        // Those that were on their way together are one.
+        if outage.counted.is_some_and(|counted| now - counted < PAUSE / 2) && silences < OUTAGE_AFTER {
+            return;
+        }
+        outage.counted = Some(now);
+        let before = outage.silences;
+        outage.silences = before.saturating_add(silences);
+        if before < OUTAGE_AFTER && outage.silences >= OUTAGE_AFTER {
             tracing::warn!(why, "Redis does not answer: going on with memory and Telegram alone");
         }
     }

@@ -8,6 +8,20 @@ use shared::args;
 use super::{Database, Limits};
 use crate::store::broadcasts::Audience;
 
+/// For `--help`, of `worker` or `gmbot`.
+pub fn examples(program: &str) -> String {
+    let lines = [
+        ("--file news.txt --dry-run", "show it and how many would get it; `--file -` reads standard input"),
+        ("--file news.txt", "ask, and say it to every group"),
+        ("\"Some news\" --to owners", "ask, and say it to their owners in private"),
+        ("--status", "how far it is, and who sends it"),
+        ("--resume", "go on after Ctrl-C or a crash; nobody gets it twice"),
+    ];
+    let width = lines.iter().map(|(args, _)| args.len()).max().unwrap_or_default();
+    let line = |(args, does): (&str, &str)| format!("\n  {program} broadcast {args:width$}   {does}");
+    format!("Examples:{}", lines.map(line).concat())
+}
+
 /// `On`: the settings that say where groups are kept.
 #[derive(Args, Clone, Debug)]
 pub struct Broadcast<On: Args> {
@@ -26,13 +40,13 @@ pub struct Broadcast<On: Args> {
     /// Do not ask first.
     #[arg(long)]
     pub yes: bool,
-    /// Go on with the one that was paused or broke off.
+    /// Go on with the one that was paused (Ctrl-C) or broke off.
     #[arg(long, conflicts_with_all = ["text", "file", "status", "cancel"])]
     pub resume: bool,
-    /// Tell how far the latest is.
+    /// Tell how far the latest is, and which process sends it.
     #[arg(long, conflicts_with_all = ["text", "file", "cancel"])]
     pub status: bool,
-    /// End the one that is under way, for good. What is said is said.
+    /// End the one that is under way, for good, wherever it is sent. What is said is said.
     #[arg(long, conflicts_with_all = ["text", "file"])]
     pub cancel: bool,
     #[command(flatten)]

@@ -32,7 +32,8 @@ pub enum LettersAction<On: Args> {
         #[command(flatten)]
         on: On,
     },
-    /// Give them another try, as if they had just come in. What fails again becomes a dead letter again.
+    /// Give them another try, as if they had just come in. What fails again becomes a dead letter again. `--all` leaves out what may end the
+    /// worker that handles it: give its number.
     Replay {
         #[command(flatten)]
         which: Which,
@@ -65,6 +66,8 @@ pub struct Which {
 pub struct LettersOn {
     #[command(flatten)]
     pub queue: args::Queue,
+    #[command(flatten)]
+    pub bot: args::QueueOf,
     #[command(flatten)]
     pub database: Database,
     #[command(flatten)]

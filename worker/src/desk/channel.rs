@@ -12,7 +12,7 @@ use crate::{
         error::Error,
         replies::{self, MemberStatus},
     },
-    texts::reply,
+    texts::{reply, sentences},
 };
 
 /// What stands between a channel's id as some apps show it and as the Bot API does: -100 in front of it.
@@ -21,13 +21,32 @@ const MARK: i64 = -1_000_000_000_000;
 /// The older kind of invite link has this in the place of a name.
 const INVITATION: &str = "joinchat";
 
+/// The way into a private channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// The link that is known, if there is one.
+    AsKnown,
+    /// A new link. Nobody tells the bot that an admin of the channel has revoked the one before.
+    Anew,
+}
+
 impl Desk<'_> {
-    /// The channel that is meant, ready to be required by whoever asks.
-    pub(super) async fn channel(&self, asker: &Author, asked: ChatRef, named: &str) -> Result<ChannelRow, Stop> {
-        let chat = match self.telegram.chat(asked).await {
+    /// The channel that is meant, ready to be required by whoever asks. `entry` says, of a private one, which way in it is to have.
+    pub(super) async fn channel(
+        &self,
+        asker: &Author,
+        asked: ChatRef,
+        named: &str,
+        entry: impl FnOnce(ChannelId) -> Entry,
+    ) -> Result<ChannelRow, Stop> {
+        let chat = match self.telegram.chat(asked.clone()).await {
             Ok(chat) => chat,
             Err(Error::ChatInaccessible { .. } | Error::UserUnknown | Error::Other { .. }) => {
-                return Err(Stop::say(reply::no_such_channel(named)));
+                return Err(match asked {
+                    // By a number or a post: it may well be there, unseen.
+                    ChatRef::Id(id) => Stop::Say(reply::unseen(ChannelId(id.0), self.links)),
+                    ChatRef::Username(_) => Stop::say(reply::no_such_channel(named)),
+                });
             }
             Err(err) => return Err(err.into()),
         };
@@ -47,27 +66,36 @@ impl Desk<'_> {
         }
         let invite_link = match &chat.username {
             Some(_) => None,
-            None => Some(self.way_in(channel, &title, asker).await?),
+            None => Some(self.way_in(channel, &title, asker, entry(channel)).await?),
         };
         Ok(ChannelRow { channel, title, username: chat.username, invite_link, broken: None })
     }
 
+    /// Its id, if it can be found, for a button that asks again.
+    pub(super) async fn found(&self, asked: ChatRef) -> Option<ChannelId> {
+        match asked {
+            ChatRef::Id(id) => Some(ChannelId(id.0)),
+            name @ ChatRef::Username(_) => self.telegram.chat(name).await.ok().map(|chat| ChannelId(chat.id.0)),
+        }
+    }
+
     /// A link into a private channel. Only the channel's own admins may hand it out, or strangers could get in by protecting a group of
     /// theirs with it.
-    async fn way_in(&self, channel: ChannelId, title: &str, asker: &Author) -> Result<String, Stop> {
-        let Author::Person(person) = asker else { return Err(Stop::say(reply::ANONYMOUS_PRIVATE)) };
+    async fn way_in(&self, channel: ChannelId, title: &str, asker: &Author, entry: Entry) -> Result<String, Stop> {
+        let Author::Person(person) = asker else { return Err(Stop::say(sentences::ANONYMOUS_PRIVATE)) };
         match self.telegram.member(channel.into(), person.id, Priority::P0).await {
             Ok(member) if is_admin(&member) => {}
-            Ok(_) | Err(Error::UserUnknown) => return Err(Stop::say(reply::CALLER_NOT_ADMIN_THERE)),
+            Ok(_) | Err(Error::UserUnknown) => return Err(Stop::say(sentences::CALLER_NOT_ADMIN_THERE)),
             Err(err) => return Err(err.into()),
         }
-        if let Some(link) = self.store.channel_link(channel).await? {
-            return Ok(link);
+        let known = self.store.channel_link(channel).await?;
+        if let (Entry::AsKnown, Some(link)) = (entry, &known) {
+            return Ok(link.clone());
         }
-        match self.telegram.create_invite_link(channel.into(), "gmbot").await {
-            Ok(link) => Ok(link),
-            Err(Error::MissingRight { .. }) => Err(Stop::Say(reply::no_link(title, channel, self.links))),
-            Err(err) => Err(err.into()),
+        match (self.telegram.create_invite_link(channel.into(), sentences::INVITE_LINK_NAME).await, known) {
+            (Ok(link), _) | (Err(Error::MissingRight { .. }), Some(link)) => Ok(link),
+            (Err(Error::MissingRight { .. }), None) => Err(Stop::Say(reply::no_link(title, channel, self.links))),
+            (Err(err), _) => Err(err.into()),
         }
     }
 }
@@ -95,6 +123,11 @@ pub(crate) fn username(named: &str) -> Option<&str> {
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     let letter_first = name.starts_with(|c: char| c.is_ascii_alphabetic());
     (plain && letter_first && name != INVITATION && (4..=32).contains(&name.len())).then_some(name)
+}
+
+/// Whether it is a link that lets people into a private channel, which tells a bot nothing.
+pub(super) fn is_invitation(named: &str) -> bool {
+    path(named).is_some_and(|path| path.starts_with('+') || first(path) == INVITATION)
 }
 
 /// What follows Telegram's own host in a link.
@@ -159,6 +192,15 @@ mod tests {
         ];
         for (named, forwarded, expected) in cases {
             assert_eq!(named_chat(named, forwarded), expected, "{named:?}");
+        }
+        for (named, expected) in [
+            ("https://t.me/+AbCdEf", true),
+            ("t.me/joinchat/AbCdEf", true),
+            ("https://t.me/news_today", false),
+            ("+1234567890", false),
+            ("", false),
+        ] {
+            assert_eq!(is_invitation(named), expected, "{named:?}");
         }
     }
 }

@@ -2,18 +2,25 @@
 
 use std::time::Duration;
 
-use shared::ids::ChatId;
+use shared::ids::{ChannelId, ChatId};
 
-use super::{Desk, Stop, named_chat};
+use super::{
+    Desk, Stop,
+    channel::{Entry, is_invitation},
+    named_chat,
+};
 use crate::{
     enforce::task,
     event::{Author, ChatKind, MessagePosted, Task},
     fence::Fence,
-    groups::{Setting, changed},
+    groups::{Channel, Setting, changed},
     pressed::How,
-    store::groups::Protect,
+    store::{
+        groups::{ChannelRow, Protect},
+        tasks::NewTask,
+    },
     telegram::chats::ChatRef,
-    texts::{Words, reply},
+    texts::{Words, reply, sentences},
 };
 
 /// Who wants which channel required where, and how.
@@ -39,17 +46,19 @@ impl Desk<'_> {
         args: &str,
     ) -> Result<Option<Words>, Stop> {
         if !self.is_admin(message.chat.id, &message.author).await? {
-            return Ok(None);
+            return self.ask_an_admin(message).await?.map_or(Ok(None), |told| Err(Stop::Say(told)));
         }
         match message.chat.kind {
             ChatKind::Supergroup => {}
             ChatKind::Group | ChatKind::Private | ChatKind::Channel | ChatKind::Unknown => {
-                return Err(Stop::say(reply::BASIC_GROUP));
+                return Err(Stop::say(sentences::BASIC_GROUP));
             }
         }
         let named = args.split_whitespace().next().unwrap_or_default();
         let forwarded = message.replied.as_ref().and_then(|replied| replied.from_channel);
-        let channel = named_chat(named, forwarded).ok_or_else(|| Stop::say(reply::PROTECT_USAGE))?;
+        let channel = named_chat(named, forwarded).ok_or_else(|| {
+            Stop::say(if is_invitation(named) { sentences::INVITATION } else { sentences::WHICH_CHANNEL })
+        })?;
         let wish = Wish {
             group: message.chat.id,
             group_title: &message.chat.title,
@@ -69,19 +78,29 @@ impl Desk<'_> {
         let Wish { group, asker, how, .. } = wish;
         let lacking = self.lacking(group).await?;
         if !lacking.is_empty() {
-            return Err(Stop::Say(reply::rights_missing(&lacking, self.links)));
+            let again = self.found(wish.channel.clone()).await;
+            return Err(Stop::Say(reply::rights_missing(&lacking, again, self.links)));
         }
-        let channel = self.channel(asker, wish.channel, wish.named).await?;
         let before = self.groups.rules(group).await?;
+        // What is only asked about needs no link that nobody would use.
+        let entry = |channel: ChannelId| match (how, &before) {
+            (How::Ask, Some(rules)) if rules.channel_ids().all(|known| known != channel) => Entry::AsKnown,
+            (How::Ask, _) => Entry::Anew,
+            (How::Replace | How::Both | How::Either, _) => Entry::AsKnown,
+        };
+        let channel = self.channel(asker, wish.channel.clone(), wish.named, entry).await?;
         if let (How::Ask, Some(rules)) = (how, &before) {
             self.enforcer.look_if_paused(group, rules).await?;
-            return Err(Stop::Say(if rules.channel_ids().any(|id| id == channel.channel) {
-                reply::protected_already(&channel.title).into()
-            } else {
-                reply::which_way(&rules.channels, &channel.title, channel.channel)
-            }));
+            let Some(known) = rules.channels.iter().find(|known| known.id == channel.channel) else {
+                return Err(Stop::Say(reply::which_way(&rules.channels, &channel.title, channel.channel)));
+            };
+            let already = reply::protected_already(&channel.title);
+            if is_up_to_date(known, &channel) {
+                return Err(Stop::say(already));
+            }
+            // It is called otherwise by now, has become private, or has a new link: its buttons may lead nowhere.
+            return self.write(fence, &wish, channel, &[]).await.and(Err(Stop::say(already)));
         }
-        let (owner, owner_username) = self.owner(group, asker).await?;
         // Under another rule some of the muted may be no offenders any more.
         let mut tasks = match how {
             How::Ask | How::Both => Vec::new(),
@@ -92,6 +111,20 @@ impl Desk<'_> {
             let dropped = rules.channel_ids().filter(|id| *id != channel.channel);
             tasks.extend(dropped.map(|channel| task(group, &Task::Notice { channel }, Duration::ZERO)));
         }
+        let required = channel.channel;
+        self.write(fence, &wish, channel, &tasks).await?;
+        if before.is_none() {
+            self.enforcer.outgrow_greeting(group).await?;
+        }
+        tracing::info!(chat.id = group.0, channel.id = required.0, ?how, "protected");
+        let rules = self.groups.rules_as_written(group).await?;
+        Ok(rules.map_or_else(|| sentences::CHECK_LATER.to_owned(), |rules| reply::protected(&rules)).into())
+    }
+
+    /// All rows in one transaction.
+    async fn write(&self, fence: &Fence, wish: &Wish<'_>, channel: ChannelRow, tasks: &[NewTask]) -> Result<(), Stop> {
+        let (group, how) = (wish.group, wish.how);
+        let (owner, owner_username) = self.owner(group, wish.asker).await?;
         let protect = Protect {
             group,
             group_title: wish.group_title.to_owned(),
@@ -102,16 +135,14 @@ impl Desk<'_> {
             params: self.params(group, how).await?,
         };
         fence.check()?;
-        self.store.protect(fence.into(), &protect, &tasks).await?;
+        self.store.protect(fence.into(), &protect, tasks).await?;
         self.groups.forget(group).await;
         self.enforcer.bell().ring([fence.shard]);
         if self.store.breaker(protect.channel.channel).await?.is_some() {
             // It has just been seen to be in order.
             self.enforcer.later(protect.channel.channel.into(), &Task::Probe { about: None }, Duration::ZERO).await?;
         }
-        tracing::info!(chat.id = group.0, channel.id = protect.channel.channel.0, ?how, "protected");
-        let rules = self.groups.rules_as_written(group).await?;
-        Ok(rules.map_or_else(|| reply::CHECK_LATER.to_owned(), |rules| reply::protected(&rules)).into())
+        Ok(())
     }
 
     /// The settings with the rule that the button names. A group that has none yet begins with the defaults.
@@ -124,4 +155,11 @@ impl Desk<'_> {
         let row = self.store.group(group).await?;
         Ok(row.and_then(|row| changed(&row.params, Setting::Require, Some(rule))))
     }
+}
+
+/// Whether the group knows the channel as it is now, and the way in.
+fn is_up_to_date(known: &Channel, now: &ChannelRow) -> bool {
+    known.title == now.title
+        && known.username == now.username
+        && (now.username.is_some() || known.invite_link == now.invite_link)
 }

@@ -4,8 +4,8 @@ use std::slice;
 
 use super::Dispatch;
 use crate::{
-    desk::Desk,
-    event::{Author, ChatKind, Command, MessagePosted, Typed},
+    desk::{Desk, Stop},
+    event::{Author, ChatKind, Command, MessagePosted, Person, Typed},
     fence::Fence,
     handlers::{
         HandlerError,
@@ -17,7 +17,7 @@ use crate::{
         stats, status,
     },
     pressed::Prompt,
-    texts::Links,
+    texts::{Links, sentences},
 };
 
 /// What a message asks of us.
@@ -25,6 +25,8 @@ use crate::{
 pub(super) enum Asked<'a> {
     Command(&'a Command),
     Answer(&'a Typed, Prompt),
+    /// Somebody writes to the bot in private, whatever it is.
+    Help(&'a Person),
 }
 
 impl<'a> Asked<'a> {
@@ -33,10 +35,31 @@ impl<'a> Asked<'a> {
         const COMMANDS: [&str; 10] =
             ["protect", "unprotect", "status", "setup", "settings", "allow", "disallow", "start", "help", "stats"];
         if let Some(command) = &message.command {
-            return COMMANDS.contains(&command.name.as_str()).then_some(Self::Command(command));
+            if COMMANDS.contains(&command.name.as_str()) {
+                return Some(Self::Command(command));
+            }
+        } else if let Some(typed) = &message.typed
+            && let Some(prompt) = Prompt::read(&typed.buttons)
+        {
+            return Some(Self::Answer(typed, prompt));
         }
-        let typed = message.typed.as_ref()?;
-        Prompt::read(&typed.buttons).map(|prompt| Self::Answer(typed, prompt))
+        match &message.author {
+            Author::Person(person) if message.chat.kind == ChatKind::Private && !message.edited => {
+                Some(Self::Help(person))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether messages after it may have to be judged by other rules than those before it.
+    pub(super) fn changes_rules(self) -> bool {
+        match self {
+            Self::Command(command) => {
+                matches!(command.name.as_str(), "protect" | "unprotect" | "allow" | "disallow")
+            }
+            Self::Answer(_, Prompt::Channel | Prompt::Text(_)) => true,
+            Self::Help(_) => false,
+        }
     }
 }
 
@@ -51,6 +74,7 @@ impl Dispatch {
         }
         match asked {
             Asked::Command(command) => self.command(fence, message, command).await?,
+            Asked::Help(person) => self.help(fence, message, person).await?,
             Asked::Answer(typed, Prompt::Channel) => setup::on_typed(&desk, fence, message, typed).await?,
             Asked::Answer(typed, Prompt::Text(setting)) => {
                 settings::on_typed(&desk, fence, message, typed, setting).await?;
@@ -78,7 +102,9 @@ impl Dispatch {
                 let (intake, up) = (&self.intake, self.started.elapsed());
                 stats::on_stats(enforcer, &self.store, intake, up, fence, message).await
             }
-            ("start", Some(person)) => start::on_start(&porch, fence, message, person).await,
+            // To all others it is no command.
+            ("stats", Some(person)) => self.help(fence, message, person).await,
+            ("start", Some(person)) => start::on_start(&porch, fence, message, person, args).await,
             ("help", Some(_)) => start::on_help(&porch, fence, message).await,
             ("start", None) if desk.is_admin(message.chat.id, &message.author).await? => {
                 help::on_start(enforcer, fence, message).await
@@ -86,9 +112,18 @@ impl Dispatch {
             // What anybody may ask, once a minute.
             ("status" | "help", None) if !groups.may_ask(message.chat.id, &message.author).await => Ok(()),
             ("help", None) => help::on_help(enforcer, fence, message).await,
-            ("status", _) => status::on_status(&desk, fence, message).await,
+            ("status", Some(_)) => desk.answer(fence, message, Err(Stop::say(sentences::ONLY_IN_GROUPS))).await,
+            ("status", None) => status::on_status(&desk, fence, message).await,
             _ => Ok(()),
         }
+    }
+
+    /// What somebody is shown in private who has said nothing that we know: once a minute, or they could have the bot write without end.
+    async fn help(&self, fence: &Fence, message: &MessagePosted, person: &Person) -> Result<(), HandlerError> {
+        if !self.groups.may_answer(message.chat.id).await {
+            return Ok(());
+        }
+        start::on_start(&self.porch(), fence, message, person, "").await
     }
 
     pub(super) fn desk(&self) -> Desk<'_> {

@@ -11,7 +11,7 @@ use crate::{
     handlers::{HandlerError, allow, button::Bench, choices, settings, setup, start},
     pressed::Pressed,
     store::error::StoreError,
-    texts::alert,
+    texts::sentences,
 };
 
 impl Dispatch {
@@ -26,10 +26,10 @@ impl Dispatch {
             Ok(text) => Some(text.as_str()).filter(|text| !text.is_empty()),
             // Only the shard's next owner may answer: a press can be answered once.
             Err(HandlerError::Fenced(_) | HandlerError::Store(StoreError::Fenced)) => return outcome.map(drop),
-            Err(_) => Some(alert::UNKNOWN),
+            Err(_) => Some(sentences::UNKNOWN),
         };
         // What one can see in the message itself needs no dialogue to close.
-        let is_alert = text.is_some_and(|text| text != alert::SAVED);
+        let is_alert = text.is_some_and(|text| text != sentences::SAVED);
         if let Err(err) = self.telegram.answer(&press.query, text, is_alert, received).await {
             tracing::info!(error = &err as &dyn std::error::Error, "a press could not be answered");
         }
@@ -38,7 +38,7 @@ impl Dispatch {
 
     /// Says what the presser hears; nothing ends the spinner and no more.
     async fn carry_out(&self, fence: &Fence, press: &ButtonPressed) -> Result<String, HandlerError> {
-        let Some(pressed) = Pressed::read(&press.data) else { return Ok(alert::OLD_BUTTON.to_owned()) };
+        let Some(pressed) = Pressed::read(&press.data) else { return Ok(sentences::OLD_BUTTON.to_owned()) };
         let (desk, porch) = (self.desk(), self.porch());
         match pressed {
             Pressed::Joined(whom) => self.bench().judge(fence, press, whom).await,

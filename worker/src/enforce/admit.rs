@@ -1,16 +1,22 @@
 //! Requests to join: letting somebody in, and ending what was said about it.
 
+use std::time::Duration;
+
 use shared::ids::{ChatId, UserId};
 
 use super::Enforcer;
 use crate::{
+    event::Task,
     fence::Fence,
     handlers::HandlerError,
     store::join_requests::{JoinRequest, RequestEnd},
     telegram::budget::Priority,
     telegram::{error::Error, message::Outgoing, sending::Occasion},
-    texts::reply,
+    texts::sentences,
 };
+
+/// How long it stands that the bot may not let anybody in: nobody says when it may again.
+const TOLD_FOR: Duration = Duration::from_secs(24 * 3600);
 
 impl Enforcer {
     /// Lets somebody in. A request that is settled already, or withdrawn, is closed without a word.
@@ -65,11 +71,14 @@ impl Enforcer {
         // Before it is said: once too few is better than with every request.
         self.store.mark(fence.into(), &mark, shared::clock::now_ms()).await?;
         fence.check()?;
-        let text = Outgoing { text: reply::MAY_NOT_LET_IN.to_owned(), ..Outgoing::default() };
-        if let Err(err) = self.telegram.send(slot, &text).await {
-            tracing::warn!(chat.id = group.0, error = &err as &dyn std::error::Error, "the admins were not told");
+        let text = Outgoing { text: sentences::MAY_NOT_LET_IN.to_owned(), ..Outgoing::default() };
+        match self.telegram.send(slot, &text).await {
+            Ok(told) => self.later(group, &Task::Tidy { messages: vec![told] }, TOLD_FOR).await,
+            Err(err) => {
+                tracing::warn!(chat.id = group.0, error = &err as &dyn std::error::Error, "the admins were not told");
+                Ok(())
+            }
         }
-        Ok(())
     }
 }
 

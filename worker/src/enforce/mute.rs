@@ -5,14 +5,15 @@ use std::time::Duration;
 use rand::Rng as _;
 use shared::ids::{ChatId, UserId};
 
-use super::{Enforcer, is_refusal, task};
+use super::{Enforcer, Seen, is_refusal, task};
 use crate::{
     event::Task,
     fence::Fence,
     groups::Rules,
     handlers::HandlerError,
     ledger,
-    policy::{Muted, Presence, Standing, judge},
+    membership::Freshness,
+    policy::{Muted, Presence, Standing, is_fresh, judge},
     store::{
         mutes::{Mute, MuteState},
         tasks::NewTask,
@@ -23,12 +24,43 @@ use crate::{
 /// Under 30 s Telegram takes an end for "never" (Bot API, restrictChatMember), and a call may take 20 s to arrive.
 const SHORTEST_MUTE_S: i64 = 60;
 
+/// How long a look at a person may be acted on: admins ban spammers within seconds, just when we are at work. Milliseconds.
+const LOOK_HOLDS_MS: i64 = 1_000;
+
 impl Enforcer {
-    /// Looks at the person once more, since time has passed: muting somebody whom an admin has banned meanwhile would lift the ban.
-    pub(super) async fn may_still_be_muted(&self, fence: &Fence, mute: &Mute) -> Result<bool, HandlerError> {
-        let member = match self.telegram.member(mute.group, mute.user, Priority::P0).await {
-            Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_))) => return Err(err.into()),
-            member => member,
+    /// Asks once more if too much time has passed since it was asked: who has subscribed meanwhile must not be muted, and muting somebody whom
+    /// an admin has banned meanwhile would lift the ban. What is not known leaves the record as it is, for the later look.
+    async fn may_still_be_muted(
+        &self,
+        fence: &Fence,
+        rules: &Rules,
+        mute: &Mute,
+        seen: &Seen,
+    ) -> Result<bool, HandlerError> {
+        fence.check()?;
+        let now_ms = shared::clock::now_ms();
+        let (facts, member) = if is_fresh(&seen.facts, now_ms) && now_ms - seen.looked_ms < LOOK_HOLDS_MS {
+            (seen.facts.clone(), None)
+        } else {
+            let ask = || self.membership.facts(mute.user, rules.channel_ids(), Freshness::Fresh, Priority::P0);
+            let (facts, member) = tokio::join!(ask(), self.telegram.member(mute.group, mute.user, Priority::P0));
+            // The look may have taken its time too.
+            let facts = if is_fresh(&facts, shared::clock::now_ms()) { facts } else { ask().await };
+            (facts, Some(member))
+        };
+        match judge(rules.settings.require, &facts) {
+            Standing::Met => {
+                self.close(fence, mute.id, "subscribed meanwhile").await?;
+                self.unwarn(fence, mute.group, mute.user).await?;
+                return Ok(false);
+            }
+            Standing::Missing(_) if is_fresh(&facts, shared::clock::now_ms()) => {}
+            Standing::Missing(_) | Standing::Unknown => return Ok(false),
+        }
+        let member = match member {
+            Some(Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_)))) => return Err(err.into()),
+            Some(member) => member,
+            None => return Ok(true),
         };
         match ledger::presence(&member, Some(mute)) {
             Presence::CanSpeak | Presence::Muted => Ok(true),
@@ -40,12 +72,18 @@ impl Enforcer {
         }
     }
 
-    /// Mutes as the record says, unless the person has subscribed since it was written.
+    /// Mutes as the record says, unless the person has subscribed, or a person has decided about them, since they were seen so.
     ///
     /// # Errors
     /// Telegram or the database is away, or the shard is not ours any more.
-    pub(crate) async fn mute(&self, fence: &Fence, rules: &Rules, mute: &Mute) -> Result<(), HandlerError> {
-        if self.try_mute(fence, rules, mute).await? {
+    pub(crate) async fn mute(
+        &self,
+        fence: &Fence,
+        rules: &Rules,
+        mute: &Mute,
+        seen: &Seen,
+    ) -> Result<(), HandlerError> {
+        if self.try_mute(fence, rules, mute, seen).await? {
             return Ok(());
         }
         self.doubt(fence, mute.group).await.map(drop)
@@ -53,13 +91,22 @@ impl Enforcer {
 
     /// The same without a look at the bot's own rights. False: Telegram refused as if they were gone. Of many who are muted together all may
     /// be refused, and the group is told once.
-    pub(super) async fn try_mute(&self, fence: &Fence, rules: &Rules, mute: &Mute) -> Result<bool, HandlerError> {
+    pub(super) async fn try_mute(
+        &self,
+        fence: &Fence,
+        rules: &Rules,
+        mute: &Mute,
+        seen: &Seen,
+    ) -> Result<bool, HandlerError> {
         if rules.paused {
             return self.close(fence, mute.id, "the bot lacks rights").await.map(|()| true);
         }
+        if !self.may_still_be_muted(fence, rules, mute, seen).await? {
+            return Ok(true);
+        }
         let mut facts = Vec::new();
         for channel in rules.channel_ids() {
-            facts.extend(self.membership.recall(mute.user, channel).await);
+            facts.extend(self.membership.recall_newest(mute.user, channel).await);
         }
         let all_known = facts.len() == rules.channels.len();
         if all_known && judge(rules.settings.require, &facts) == Standing::Met {
@@ -73,8 +120,7 @@ impl Enforcer {
         let until = Some(mute.until_s);
         match self.telegram.restrict(mute.group, mute.user, Permissions::NONE, until, Priority::P0).await {
             Ok(()) => {
-                let from = [MuteState::Pending];
-                self.store.set_mute_state(fence.into(), mute.id, &from, MuteState::Active, None, &[]).await?;
+                self.store.confirm_mute(fence.into(), mute).await?;
                 tracing::info!(chat.id = mute.group.0, user.id = mute.user.0, until_s = mute.until_s, "muted");
                 Ok(true)
             }

@@ -13,7 +13,7 @@ use crate::{
     policy::{self, Muted, Release},
     store::{
         error::StoreError,
-        mutes::{Mute, MuteState},
+        mutes::{Mute, MuteState, RELEASED},
         tasks::NewTask,
     },
     telegram::{budget::Priority, error::Error, permissions::Permissions},
@@ -61,6 +61,7 @@ impl Enforcer {
         mute: &Mute,
         priority: Priority,
     ) -> Result<Released, HandlerError> {
+        fence.check()?;
         let member = match self.telegram.member(mute.group, mute.user, priority).await {
             Ok(member) => member,
             Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_))) => return Err(err.into()),
@@ -86,6 +87,34 @@ impl Enforcer {
         }
     }
 
+    /// Lifts a mute of ours that landed after its record was closed, and shows exactly as the record says. False: Telegram refuses.
+    ///
+    /// # Errors
+    /// Telegram is away, or the shard is not ours any more.
+    pub(crate) async fn lift_late(&self, fence: &Fence, mute: &Mute, priority: Priority) -> Result<bool, HandlerError> {
+        fence.check()?;
+        match self.telegram.restrict(mute.group, mute.user, Permissions::ALL, None, priority).await {
+            Ok(()) => {
+                tracing::warn!(
+                    chat.id = mute.group.0,
+                    user.id = mute.user.0,
+                    "lifted a mute that landed after its release"
+                );
+                Ok(true)
+            }
+            Err(err) if super::is_refusal(&err) => {
+                tracing::warn!(
+                    chat.id = mute.group.0,
+                    user.id = mute.user.0,
+                    error = &err as &dyn std::error::Error,
+                    "may not lift a mute that landed after its release"
+                );
+                Ok(false)
+            }
+            Err(err) => Err(err.into()),
+        }
+    }
+
     async fn lift(&self, fence: &Fence, mute: &Mute, priority: Priority) -> Result<Released, HandlerError> {
         let open = [MuteState::Pending, MuteState::Active, MuteState::Releasing];
         let again = [self.look_again(mute.group, mute.user)];
@@ -108,7 +137,7 @@ impl Enforcer {
             }
             Err(err) => return Err(err.into()),
         }
-        self.close(fence, mute.id, "released").await?;
+        self.close(fence, mute.id, RELEASED).await?;
         tracing::info!(chat.id = mute.group.0, user.id = mute.user.0, "released");
         self.unwarn(fence, mute.group, mute.user).await?;
         Ok(Released::Lifted)

@@ -23,6 +23,9 @@ const TIDY_AFTER: Duration = Duration::from_secs(60);
 /// How long a message with buttons stays after the last press (product.md 5).
 const FOLD_AFTER: Duration = Duration::from_secs(10 * 60);
 
+/// When something is said once more that Telegram has not taken.
+const UNREACHABLE_WAIT: Duration = Duration::from_secs(3);
+
 /// What is said in answer to a command.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reply {
@@ -51,11 +54,12 @@ impl Enforcer {
         self.reply(fence, chat, Reply { text, topic, tidy: tidy.to_vec(), ..Reply::default() }).await
     }
 
-    /// Says something to a chat, now or when its budget allows. In a group a command and its reply go again; in private they stay.
+    /// Says something to a chat, now, or when its budget allows and Telegram takes it: what was done before is not done again for the reply's
+    /// sake, and would be told of otherwise. In a group a command and its reply go again; in private they stay.
     ///
     /// # Errors
-    /// Telegram or the database is away. Repeating may say it twice. Where only the outcome is unknown nothing is repeated: whoever gave the
-    /// command can, and a reply that comes again and again is worse than none.
+    /// The database is away. Repeating may say it twice. Where only the outcome is unknown nothing is repeated: whoever gave the command can,
+    /// and a reply that comes again and again is worse than none.
     pub(crate) async fn reply(
         &self,
         fence: &Fence,
@@ -74,13 +78,13 @@ impl Enforcer {
         let message = Outgoing { text, keyboard, thread: topic, ..Outgoing::default() };
         let sent = match self.telegram.send(slot, &message).await {
             Ok(sent) => Some(sent),
-            Err(err @ Error::FloodWait { retry_after }) => {
+            Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_))) => {
                 tracing::warn!(chat.id = chat.0, error = &err as &dyn std::error::Error, "a reply has to wait");
+                let wait = if let Error::FloodWait { retry_after } = err { retry_after } else { UNREACHABLE_WAIT };
                 let Outgoing { text, keyboard, .. } = message;
-                self.later(chat, &saying(Reply { text, keyboard, topic, tidy, stay }), retry_after).await?;
+                self.later(chat, &saying(Reply { text, keyboard, topic, tidy, stay }), wait).await?;
                 return Ok(None);
             }
-            Err(err @ Error::Unavailable(_)) => return Err(err.into()),
             Err(err) => {
                 tracing::warn!(
                     chat.id = chat.0,
@@ -114,6 +118,14 @@ impl Enforcer {
         Ok(())
     }
 
+    /// A reply of ours in a group goes after a while, whether or not that was written down when it was sent.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub(crate) async fn soon_goes(&self, chat: ChatId, message: MessageId) -> Result<(), HandlerError> {
+        self.will_go(chat, Stay::Briefly, Vec::new(), Some(message)).await
+    }
+
     /// A button under this message was pressed: it stays for another while.
     ///
     /// # Errors
@@ -140,10 +152,11 @@ impl Enforcer {
         }
     }
 
-    /// Puts another text and other buttons into a message of ours, now or when the chat's budget allows. That it is gone is no error.
+    /// Puts another text and other buttons into a message of ours, now, or when the chat's budget allows and Telegram takes it. That it is gone
+    /// is no error.
     ///
     /// # Errors
-    /// Telegram or the database is away, or the shard is not ours any more.
+    /// The database is away, or the shard is not ours any more.
     pub(crate) async fn show(
         &self,
         fence: &Fence,
@@ -165,7 +178,7 @@ impl Enforcer {
     /// The same for what had to wait. Says when to try again, if it has to wait still.
     ///
     /// # Errors
-    /// Telegram is away, or the shard is not ours any more.
+    /// The shard is not ours any more.
     pub(crate) async fn show_at_last(
         &self,
         fence: &Fence,
@@ -194,7 +207,7 @@ impl Enforcer {
         match self.telegram.edit(slot, message, content).await {
             Ok(()) => Ok(None),
             Err(Error::FloodWait { retry_after }) => Ok(Some(retry_after)),
-            Err(err @ Error::Unavailable(_)) => Err(err.into()),
+            Err(Error::Unavailable(_)) => Ok(Some(UNREACHABLE_WAIT)),
             Err(err) => {
                 tracing::info!(
                     chat.id = chat.0,

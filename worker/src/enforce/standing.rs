@@ -24,7 +24,7 @@ use crate::{
         replies::{Member, MemberStatus},
         sending::Occasion,
     },
-    texts::own,
+    texts::{own, sentences},
 };
 
 /// Who the bot is.
@@ -37,6 +37,10 @@ pub(crate) struct Identity {
 
 /// Says that there is no message to correct or take away, or none that is known.
 const NO_MESSAGE: MessageId = MessageId(0);
+
+/// Whoever finds the rights gone may not live to say so, and once the pause is written down nothing that is said in the group leads here again:
+/// it is looked at and said at the latest this long after. By then a call whose outcome was waited for has ended.
+const SAY_AT_LAST_AFTER: Duration = Duration::from_secs(30);
 
 /// What Telegram shows of the bot itself.
 enum Look {
@@ -81,7 +85,7 @@ impl Enforcer {
             }
             Next::Resume => {
                 let mut tasks = self.judge_all(group).await?;
-                let text = own::RESUMED.to_owned();
+                let text = sentences::RESUMED.to_owned();
                 let say = Task::Say { text, topic: None, tidy: Vec::new(), buttons: None, stay: Stay::Briefly };
                 tasks.push(task(group, &say, Duration::ZERO));
                 self.settle(fence, group, row.as_ref(), &tasks).await?;
@@ -121,10 +125,37 @@ impl Enforcer {
         if rules.paused { self.later(group, &Task::Standing, Duration::ZERO).await } else { Ok(()) }
     }
 
+    /// The group has just been protected: a greeting that still names the next step has served.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub(crate) async fn outgrow_greeting(&self, group: ChatId) -> Result<(), HandlerError> {
+        let said = self.store.standing(group).await?.and_then(|row| Said::read(&row.said));
+        if said.is_some_and(Said::greets) { self.later(group, &Task::Standing, Duration::ZERO).await } else { Ok(()) }
+    }
+
+    /// The button under a greeting was pressed, which tells where one stands whose sending was never confirmed: it is kept true from here, or
+    /// goes if it has served.
+    ///
+    /// # Errors
+    /// The database is away, or the shard is not ours any more.
+    pub(crate) async fn meet_greeting(
+        &self,
+        fence: &Fence,
+        group: ChatId,
+        message: MessageId,
+    ) -> Result<(), HandlerError> {
+        match self.store.standing(group).await?.and_then(|row| Said::read(&row.said)) {
+            Some(said) if said.greets() => self.note(fence, group, said, message).await,
+            Some(_) => self.soon_goes(group, message).await,
+            None => Ok(()),
+        }
+    }
+
     /// # Errors
     /// The database is away.
     pub(super) async fn enforces(&self, group: ChatId) -> Result<bool, HandlerError> {
-        Ok(self.groups.rules(group).await?.is_some_and(|rules| !rules.paused))
+        Ok(self.groups.rules(group).await?.is_some_and(|rules| rules.enforces()))
     }
 
     /// The bot is not in the group any more: the protection ends. Whom it had muted there is free when their time is over, or released when
@@ -133,18 +164,16 @@ impl Enforcer {
     /// # Errors
     /// The database is away, or the shard is not ours any more.
     pub(crate) async fn left(&self, fence: &Fence, group: ChatId) -> Result<(), HandlerError> {
-        self.left_at(fence, group, i64::MAX).await
+        self.left_by(fence, group, i64::MAX).await
     }
 
-    /// The same for when it was not in the group at some time (Unix seconds): a protection that was set up since then proves that it is back,
-    /// and that the update came late. Telegram keeps no order between that update and the messages of the group (telegram.md 2.5).
+    /// The same for a stay that was over by some time (Unix seconds): a protection that was set up since then proves that the bot is back, and
+    /// that the update came late. Telegram keeps no order between that update and the messages of the group (telegram.md 2.5).
     ///
     /// # Errors
     /// The database is away, or the shard is not ours any more.
-    pub(crate) async fn left_at(&self, fence: &Fence, group: ChatId, date_s: i64) -> Result<(), HandlerError> {
-        // What was set up within that very second was there before.
-        let before_ms = date_s.saturating_add(1).saturating_mul(1000);
-        if self.store.leave_group(fence.into(), group, before_ms).await? {
+    pub(crate) async fn left_by(&self, fence: &Fence, group: ChatId, until_s: i64) -> Result<(), HandlerError> {
+        if self.store.leave_group(fence.into(), group, until_s.saturating_mul(1000)).await? {
             tracing::info!(chat.id = group.0, "the bot is not in the group any more: its protection has ended");
         }
         self.groups.forget(group).await;
@@ -177,9 +206,11 @@ impl Enforcer {
     async fn voice(&self, fence: &Fence, group: ChatId, said: Said) -> Result<(), HandlerError> {
         let standing =
             |message| Standing { said: said.as_str().to_owned(), message, since_ms: shared::clock::now_ms() };
-        self.store.set_standing(fence.into(), group, &standing(None), &[]).await?;
+        let look = said.pauses().then(|| task(group, &Task::Standing, SAY_AT_LAST_AFTER));
+        self.store.set_standing(fence.into(), group, &standing(None), look.as_slice()).await?;
         if said.pauses() {
             self.groups.forget(group).await;
+            self.bell.ring([fence.shard]);
             tracing::warn!(chat.id = group.0, said = said.as_str(), "enforcement stops until the bot has its rights");
         }
         let Some(message) = own::words(said, &self.identity.username) else { return Ok(()) };

@@ -11,13 +11,10 @@ use crate::{
     groups::Rules,
     handlers::HandlerError,
     policy::{Answer, Missing},
-    store::warnings::{Warning, WarningEnd, WarningKind, WarningState},
+    store::warnings::{Attempt, SENT_AT_MOST, Warning, WarningEnd, WarningKind, WarningState},
     telegram::{budget::Priority, error::Error, message::Outgoing, sending::Occasion},
     texts::{self, Named},
 };
-
-/// A send whose outcome is not known is repeated once: a warning twice is better than none, and three times is not.
-const SENT_AT_MOST: i64 = 2;
 
 /// When a send whose outcome is not known is looked at again.
 const UNKNOWN_WAIT: Duration = Duration::from_secs(5);
@@ -28,6 +25,9 @@ const OPEN_TO_OTHERS_MS: i64 = 15 * 60 * 1000;
 
 /// Names that leave a message within this time leave it by one edit.
 const RENAME_AFTER: Duration = Duration::from_secs(1);
+
+/// The same for names whose time is over: nobody waits for that, and after a raid the times of many end one after another.
+const RENAME_EXPIRED_AFTER: Duration = Duration::from_secs(15);
 
 /// A message that warns several people, and whom it names.
 struct Board {
@@ -65,13 +65,14 @@ impl Enforcer {
         Ok(())
     }
 
-    /// Sends what waits in the group, merged into one message for each topic: a new one, or the one that does so already.
+    /// Sends what waits in the group, merged into one message for each topic: a new one, or the one that does so already. Nobody is warned
+    /// any more where nothing is enforced by now.
     ///
     /// # Errors
     /// Telegram or the database is away, or the shard is not ours any more.
     pub(crate) async fn warn_together(&self, fence: &Fence, group: ChatId) -> Result<(), HandlerError> {
         let wanted = self.store.wanted_warnings(group).await?;
-        let Some(rules) = self.groups.rules(group).await?.filter(|rules| !rules.paused) else {
+        let Some(rules) = self.groups.rules(group).await?.filter(|rules| rules.enforces()) else {
             return self.drop_wanted(fence, &wanted).await;
         };
         let mut by_topic: BTreeMap<Option<i64>, Vec<Warning>> = BTreeMap::new();
@@ -126,10 +127,18 @@ impl Enforcer {
             Into::Shared(board) => (true, board),
         };
         let (onto, mut named) = board.map_or((None, Vec::new()), |board| (Some(board.message), board.named));
+        let sends: Vec<Attempt> =
+            warnings.iter().map(|warning| Attempt { warning: warning.id, number: warning.attempts + 1 }).collect();
         named.extend(warnings);
         let message = self.wording(rules, &named, topic).await;
 
         self.store.warning_sending(fence.into(), &new).await?;
+        // Writing that down may have taken long, and a second message is what nobody can take back unseen.
+        if let Err(lost) = fence.check() {
+            // The database may not know yet that the shard is lost: then this is no attempt.
+            self.store.warning_wanted(fence.into(), &new).await?;
+            return Err(lost.into());
+        }
         let carried = match onto {
             Some(onto) => self.telegram.edit(slot, onto, &message).await.map(|()| onto),
             None => self.telegram.send(slot, &message).await,
@@ -139,7 +148,10 @@ impl Enforcer {
                 let ttl = rules.settings.warning_ttl;
                 let removals: Vec<_> =
                     new.iter().map(|warning| task(group, &Task::Unwarn { warning: *warning }, ttl)).collect();
-                self.store.warning_sent(fence.into(), &new, carrier, shared, &removals).await?;
+                let known = self.store.warning_sent(group, &sends, carrier, shared, &removals).await?;
+                if known.len() < sends.len() {
+                    self.take_back(group, carrier, known.is_empty() && onto.is_none()).await?;
+                }
                 Ok(true)
             }
             Err(Error::OutcomeUnknown(err)) => {
@@ -165,6 +177,17 @@ impl Enforcer {
                 self.later(group, &Task::Warn, Duration::ZERO).await?;
                 Ok(false)
             }
+            // The mute holds in the whole group, so they are told outside of the topic.
+            Err(err @ Error::TopicGone) if topic.is_some() => {
+                tracing::info!(
+                    chat.id = group.0,
+                    error = &err as &dyn std::error::Error,
+                    "warning outside of the topic"
+                );
+                self.store.warning_wanted_outside(fence.into(), &new).await?;
+                self.later(group, &Task::Warn, Duration::ZERO).await?;
+                Ok(true)
+            }
             Err(err) if is_refusal(&err) || matches!(err, Error::TopicGone) => {
                 tracing::warn!(chat.id = group.0, error = &err as &dyn std::error::Error, "may not warn here");
                 self.store.warning_closed(fence.into(), &new, WarningEnd::Lost).await?;
@@ -175,6 +198,14 @@ impl Enforcer {
                 Err(err.into())
             }
         }
+    }
+
+    /// The shard was lost while this message was on its way, and its next owner has told some of them again. A message that nobody needs goes;
+    /// another one loses those names. By a task: what is said in the chat is the owner's business now.
+    async fn take_back(&self, group: ChatId, message: MessageId, is_needless: bool) -> Result<(), HandlerError> {
+        tracing::debug!(chat.id = group.0, message.id = message.0, "a warning was overtaken by the next owner's");
+        let task = if is_needless { Task::Tidy { messages: vec![message] } } else { Task::Rename { message } };
+        self.later(group, &task, Duration::ZERO).await
     }
 
     /// Names whom a message for several people still is for. Says when to ask again, if the budget has no room for an edit.
@@ -241,24 +272,31 @@ impl Enforcer {
     /// Telegram or the database is away.
     pub(crate) async fn unwarn(&self, fence: &Fence, group: ChatId, user: UserId) -> Result<(), HandlerError> {
         for warning in self.store.warnings_of(group, user).await? {
-            self.remove_warning(fence, &warning).await?;
-            if let Some(message) = warning.message.filter(|_| warning.shared) {
-                self.later(group, &Task::Rename { message }, RENAME_AFTER).await?;
-            }
+            self.remove_warning(fence, &warning, RENAME_AFTER).await?;
         }
         Ok(())
     }
 
-    /// Closes a warning and deletes its message, unless that names somebody else whose warning still stands.
+    /// Takes a warning away whose time is over.
     ///
     /// # Errors
     /// Telegram or the database is away.
-    pub(crate) async fn remove_warning(&self, fence: &Fence, warning: &Warning) -> Result<(), HandlerError> {
+    pub(crate) async fn expire_warning(&self, fence: &Fence, warning: &Warning) -> Result<(), HandlerError> {
+        self.remove_warning(fence, warning, RENAME_EXPIRED_AFTER).await
+    }
+
+    /// Closes a warning and deletes its message. One that names somebody else whose warning still stands only loses the name, after a while.
+    async fn remove_warning(
+        &self,
+        fence: &Fence,
+        warning: &Warning,
+        rename_after: Duration,
+    ) -> Result<(), HandlerError> {
         self.store.warning_closed(fence.into(), &[warning.id], WarningEnd::Removed).await?;
         let Some(message) = warning.message else { return Ok(()) };
         let others = self.store.warnings_with_message(warning.group, message).await?;
         if others.iter().any(|other| other.id != warning.id && other.state == WarningState::Sent) {
-            return Ok(());
+            return self.later(warning.group, &Task::Rename { message }, rename_after).await;
         }
         self.remove(fence, warning.group, &[message]).await
     }

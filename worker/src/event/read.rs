@@ -141,7 +141,7 @@ impl Reader {
 
     fn typed(&self, raw: &RawMessage) -> Option<Typed> {
         let prompt = raw.reply_to_message.as_deref().filter(|replied| self.is_ours(replied))?;
-        let buttons = prompt.button_data();
+        let buttons: Vec<String> = button_data(prompt.reply_markup.as_ref()).map(str::to_owned).collect();
         let text = raw.text.clone().filter(|_| !buttons.is_empty())?;
         Some(Typed { text, to: prompt.message_id, buttons })
     }
@@ -166,6 +166,7 @@ fn pressed(raw: RawPress) -> Event {
         return Event::Ignored("a press of something that is not ours");
     };
     let mentioned = message.entities.iter().flatten().filter_map(|e| e.user.as_ref()).map(|user| user.id).collect();
+    let offered = button_data(message.reply_markup.as_ref()).any(|button| button == data);
     let chat = Chat::from(message.chat);
     Event::Press(Box::new(ButtonPressed {
         query: raw.id,
@@ -175,6 +176,7 @@ fn pressed(raw: RawPress) -> Event {
         title: chat.title,
         message: message.message_id,
         data,
+        offered,
         mentioned,
     }))
 }
@@ -306,12 +308,13 @@ impl RawReplied {
         let origin = self.forward_origin.as_ref().filter(|origin| origin.kind == "channel")?;
         origin.chat.as_ref().map(|chat| ChannelId(chat.id.0))
     }
+}
 
-    fn button_data(&self) -> Vec<String> {
-        let rows = self.reply_markup.as_ref().and_then(|markup| markup["inline_keyboard"].as_array());
-        let buttons = rows.into_iter().flatten().filter_map(Value::as_array).flatten();
-        buttons.filter_map(|button| button["callback_data"].as_str().map(str::to_owned)).collect()
-    }
+/// What comes back from the buttons under a message.
+fn button_data(markup: Option<&Value>) -> impl Iterator<Item = &str> {
+    let rows = markup.and_then(|markup| markup["inline_keyboard"].as_array());
+    let buttons = rows.into_iter().flatten().filter_map(Value::as_array).flatten();
+    buttons.filter_map(|button| button["callback_data"].as_str())
 }
 
 #[derive(Deserialize)]
@@ -378,6 +381,7 @@ struct RawPressed {
     chat: RawChat,
     message_id: MessageId,
     entities: Option<Vec<RawEntity>>,
+    reply_markup: Option<Value>,
 }
 
 #[derive(Deserialize)]

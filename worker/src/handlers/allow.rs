@@ -12,7 +12,7 @@ use crate::{
     fence::Fence,
     store::allowed::Allowed,
     telegram::{chats::ChatRef, error::Error, replies::ChatKind as Kind},
-    texts::{Named, Words, alert, allow, reply},
+    texts::{Named, Words, alert, allow, sentences},
 };
 
 /// Which of the two commands.
@@ -33,7 +33,7 @@ pub(crate) async fn on_command(
 ) -> Result<(), HandlerError> {
     let outcome = match message.chat.kind {
         ChatKind::Supergroup | ChatKind::Group => carry_out(desk, fence, message, which, args).await,
-        ChatKind::Private => Err(Stop::say(reply::IN_GROUPS)),
+        ChatKind::Private => Err(Stop::say(sentences::ONLY_IN_GROUPS)),
         ChatKind::Channel | ChatKind::Unknown => return Ok(()),
     };
     desk.answer(fence, message, outcome).await
@@ -49,11 +49,12 @@ pub(crate) async fn on_press(
     press: &ButtonPressed,
     user: UserId,
 ) -> Result<String, HandlerError> {
+    desk.reply_goes(press).await?;
     if !desk.may_press(press).await? {
-        return Ok(alert::ADMINS_ONLY.to_owned());
+        return Ok(sentences::ADMINS_ONLY.to_owned());
     }
     if desk.groups.rules(press.chat).await?.is_none() {
-        return Ok(alert::STOPPED.to_owned());
+        return Ok(sentences::STOPPED.to_owned());
     }
     let who = Allowed { subject: user.0, name: known_name(desk, press.chat, user).await? };
     allow_one(desk, fence, press.chat, &who, press.by.id).await?;
@@ -73,7 +74,7 @@ async fn carry_out(
         return Ok(None);
     }
     if desk.groups.rules(group).await?.is_none() {
-        return Err(Stop::say(reply::NOT_PROTECTED));
+        return Err(Stop::say(sentences::NOT_PROTECTED));
     }
     let named = args.split_whitespace().next().unwrap_or_default();
     let who = match (named, &message.replied) {
@@ -119,17 +120,17 @@ async fn meant_by_reply(desk: &Desk<'_>, group: ChatId, replied: &Replied, which
     if replied.ours {
         let people = warned(desk, group, replied).await?;
         return match (people.as_slice(), which) {
-            ([], _) => Err(Stop::Say(allow::NO_SUCH_ID.into())),
+            ([], _) => Err(Stop::Say(sentences::NO_SUCH_ID.into())),
             ([one], _) => Ok(Allowed { subject: one.user.0, name: one.name.clone() }),
             (several, Which::Allow) => Err(Stop::Say(allow::which_one(several))),
-            (_, Which::Disallow) => Err(Stop::say(allow::WHICH_ONE_NOT)),
+            (_, Which::Disallow) => Err(Stop::say(sentences::DISALLOW_WHOM)),
         };
     }
     match &replied.author {
         Author::Person(Person { id, name, .. }) => Ok(Allowed { subject: id.0, name: name.clone() }),
         Author::Channel(channel) => Ok(Allowed { subject: channel.0, name: title(desk, (*channel).into()).await }),
-        Author::AnonymousAdmin => Err(Stop::say(allow::ALREADY_FREE)),
-        Author::Exempt(_) => Err(Stop::say(allow::NOT_A_PERSON)),
+        Author::AnonymousAdmin => Err(Stop::say(sentences::ALREADY_FREE)),
+        Author::Exempt(_) => Err(Stop::say(sentences::NOT_CHECKED)),
     }
 }
 
@@ -147,16 +148,20 @@ async fn warned(desk: &Desk<'_>, group: ChatId, replied: &Replied) -> Result<Vec
 async fn meant_by_name(desk: &Desk<'_>, group: ChatId, named: &str) -> Result<Allowed, Stop> {
     match named.parse::<i64>() {
         Ok(user) if user > 0 => Ok(Allowed { subject: user, name: known_name(desk, group, UserId(user)).await? }),
-        Ok(channel) if channel < 0 => Ok(Allowed { subject: channel, name: title(desk, ChatId(channel)).await }),
-        Ok(_) => Err(Stop::say(allow::NO_SUCH_ID)),
+        Ok(channel) if channel < 0 => {
+            Ok(Allowed { subject: channel, name: public_title(desk, group, ChatId(channel)).await? })
+        }
+        Ok(_) => Err(Stop::say(sentences::NO_SUCH_ID)),
         Err(_) => {
             let by_name = username(named).and_then(|_| named_chat(named, None));
-            let asked = by_name.ok_or_else(|| Stop::say(allow::NO_SUCH_ID))?;
+            let asked = by_name.ok_or_else(|| Stop::say(sentences::NO_SUCH_ID))?;
             match desk.telegram.chat(asked).await {
                 Ok(chat) if chat.kind == Kind::Channel => {
                     Ok(Allowed { subject: chat.id.0, name: chat.title.unwrap_or_default() })
                 }
-                Ok(_) | Err(Error::ChatInaccessible { .. } | Error::Other { .. }) => Err(Stop::say(allow::NO_SUCH_ID)),
+                Ok(_) | Err(Error::ChatInaccessible { .. } | Error::Other { .. }) => {
+                    Err(Stop::say(sentences::NO_SUCH_ID))
+                }
                 Err(err) => Err(err.into()),
             }
         }
@@ -166,6 +171,17 @@ async fn meant_by_name(desk: &Desk<'_>, group: ChatId, named: &str) -> Result<Al
 /// As they were called when they were last muted, if they were.
 async fn known_name(desk: &Desk<'_>, group: ChatId, user: UserId) -> Result<String, HandlerError> {
     Ok(desk.store.last_mute(group, user).await?.map(|mute| mute.name).unwrap_or_default())
+}
+
+/// What a private chat is called is only for those who are in it, and ids can be guessed. What the group requires is known there.
+async fn public_title(desk: &Desk<'_>, group: ChatId, chat: ChatId) -> Result<String, HandlerError> {
+    let rules = desk.groups.rules(group).await?;
+    let required = rules.iter().flat_map(|rules| &rules.channels).find(|channel| channel.id.0 == chat.0);
+    if let Some(channel) = required {
+        return Ok(channel.title.clone());
+    }
+    let found = desk.telegram.chat(ChatRef::Id(chat)).await.ok().filter(|chat| chat.username.is_some());
+    Ok(found.and_then(|chat| chat.title).unwrap_or_default())
 }
 
 /// A name is for the eye alone: without one the id has to do.

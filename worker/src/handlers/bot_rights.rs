@@ -35,7 +35,10 @@ pub(crate) async fn on_change(
         return Ok(());
     }
     if !change.was_in || !change.is_in {
-        enforcer.left_at(fence, group, change.date_s).await?;
+        // Telegram tells whole seconds. What was set up within the one in which the bot left, was set up before; and within the one in which
+        // it was added, after: /protect may come at once, and be handled first.
+        let until_s = if change.is_in { change.date_s } else { change.date_s.saturating_add(1) };
+        enforcer.left_by(fence, group, until_s).await?;
         // While it is away nobody tells it who is appointed and dismissed.
         groups.forget_admins(group).await;
     }

@@ -10,7 +10,7 @@ use crate::{
     fence::Fence,
     pressed::How,
     telegram::chats::ChatRef,
-    texts::alert,
+    texts::{alert, sentences},
 };
 
 /// Says what the presser hears.
@@ -24,8 +24,9 @@ pub(crate) async fn on_press(
     how: How,
     channel: ChannelId,
 ) -> Result<String, HandlerError> {
+    desk.reply_goes(press).await?;
     if !desk.may_press(press).await? {
-        return Ok(alert::ADMINS_ONLY.to_owned());
+        return Ok(sentences::ADMINS_ONLY.to_owned());
     }
     let wish = Wish {
         group: press.chat,

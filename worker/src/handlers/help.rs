@@ -5,19 +5,19 @@ use crate::{
     enforce::Enforcer,
     event::{ChatKind, MessagePosted},
     fence::Fence,
-    texts::reply,
+    texts::sentences,
 };
 
 /// # Errors
 /// Telegram or the database is away.
 pub(crate) async fn on_help(enforcer: &Enforcer, fence: &Fence, message: &MessagePosted) -> Result<(), HandlerError> {
-    say(enforcer, fence, message, reply::HELP).await
+    say(enforcer, fence, message, sentences::HELP_IN_GROUP).await
 }
 
 /// # Errors
 /// Telegram or the database is away.
 pub(crate) async fn on_start(enforcer: &Enforcer, fence: &Fence, message: &MessagePosted) -> Result<(), HandlerError> {
-    say(enforcer, fence, message, reply::STARTED).await
+    say(enforcer, fence, message, sentences::STARTED_IN_GROUP).await
 }
 
 async fn say(enforcer: &Enforcer, fence: &Fence, message: &MessagePosted, text: &str) -> Result<(), HandlerError> {

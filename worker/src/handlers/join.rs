@@ -50,7 +50,7 @@ pub(crate) async fn on_join(
             settle_request(trial.store, enforcer, fence, group, person).await?;
         }
     }
-    let trials = joined.people.iter().map(|person| trial.hold(group, &rules, person.id, Freshness::Fresh));
+    let trials = joined.people.iter().map(|person| trial.hold(fence, group, &rules, person.id, Freshness::Fresh));
     let found = try_join_all(trials).await?;
     let mut outcome = "subscribed";
     let mut offenders = Vec::new();
@@ -103,6 +103,7 @@ fn offender(
         notice: WarningKind::Join,
         stale: now_s - joined.date_s > STALE_S,
         missing: guilty.missing.clone(),
+        seen: guilty.seen.clone(),
         lifted: guilty
             .open()
             .filter(|_| guilty.presence == Presence::CanSpeak && !is_pending(guilty))
@@ -151,6 +152,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        enforce::Seen,
         event::{Chat, ChatKind},
         groups::Settings,
         store::mutes::Mute,
@@ -166,6 +168,7 @@ mod tests {
             name: "Ann".to_owned(),
             state,
             until_s: CAME_S + 86_400,
+            earlier_until_s: None,
             before: None,
             created_ms: (CAME_S - age_s) * 1000,
             closed_ms: None,
@@ -208,7 +211,8 @@ mod tests {
             let settings = Settings { greet_on_join, ..Settings::default() };
             let rules =
                 Rules { title: String::new(), channels: Vec::new(), settings, allowed: HashSet::new(), paused: false };
-            let guilty = Guilty { missing: Vec::new(), presence, last };
+            let seen = Seen { facts: Vec::new(), looked_ms: 0 };
+            let guilty = Guilty { missing: Vec::new(), presence, seen, last };
             let decided = offender(&rules, &joined, &ann, &guilty, "m", CAME_S + age_s);
             let decided = decided.map(|found| (found.sentence, !found.stale, found.lifted));
             assert_eq!(decided, expected, "{what}");

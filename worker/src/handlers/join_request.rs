@@ -26,6 +26,12 @@ const LIVES_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Telegram lets us write to somebody who asks to join for five minutes.
 const MAY_WRITE_FOR: Duration = Duration::from_secs(5 * 60);
 
+/// Telling somebody is repeated once where its outcome is not known: twice is better than not at all, and three times is not.
+const TOLD_AT_MOST: i64 = 2;
+
+/// When such an outcome is looked at again.
+const UNKNOWN_WAIT: Duration = Duration::from_secs(5);
+
 /// Handles a request, and says what became of it, as metrics name it.
 ///
 /// # Errors
@@ -40,6 +46,9 @@ pub(crate) async fn on_request(
     let Some(rules) = trial.groups.rules(group).await?.filter(|rules| is_gate(rules)) else {
         return Ok("not_protected");
     };
+    if rules.paused {
+        return Ok("paused");
+    }
     let standing = standing(trial, &rules, user, Freshness::Fresh).await;
     if rules.settings.mode == Mode::Observe {
         tracing::info!(chat.id = group.0, user.id = user.0, ?standing, "a request to join: observed, not handled");
@@ -90,6 +99,10 @@ pub(crate) async fn review(
         enforcer.close_request(fence, &request, RequestEnd::Gone).await?;
         return Ok(None);
     };
+    if rules.paused {
+        // The admins may decide meanwhile; what is left when the bot has its rights again is its own.
+        return Ok(Some(policy::recheck_after(age)));
+    }
     match standing(trial, &rules, user, Freshness::Anew).await {
         Standing::Met => enforcer.admit(fence, &request).await?,
         Standing::Missing(missing) => tell(trial, enforcer, fence, &rules, &request, &missing).await?,
@@ -115,7 +128,7 @@ async fn waiting(trial: &Trial<'_>, group: ChatId, user: UserId) -> Result<Optio
     Ok(request.filter(|request| request.state == RequestState::Waiting))
 }
 
-/// Writes to them in private, once, while Telegram allows it.
+/// Writes to them in private, once, while Telegram allows it. That it begins is a row first: whoever comes after a crash finds it there.
 async fn tell(
     trial: &Trial<'_>,
     enforcer: &Enforcer,
@@ -126,7 +139,8 @@ async fn tell(
 ) -> Result<(), HandlerError> {
     let (group, user) = (request.group, request.user);
     let age_ms = shared::clock::now_ms() - request.requested_ms;
-    if request.message.is_some() || u128::try_from(age_ms).is_ok_and(|age_ms| age_ms > MAY_WRITE_FOR.as_millis()) {
+    let is_told = request.message.is_some() || request.attempts >= TOLD_AT_MOST;
+    if is_told || u128::try_from(age_ms).is_ok_and(|age_ms| age_ms > MAY_WRITE_FOR.as_millis()) {
         return Ok(());
     }
     fence.check()?;
@@ -135,10 +149,17 @@ async fn tell(
         Err(wait) => return enforcer.later(group, &Task::Admit { user }, wait).await,
     };
     let who = Named { user, name: request.name.clone() };
+    trial.store.join_request_telling(fence.into(), group, user).await?;
     match trial.telegram.send(slot, &texts::join_request(rules, group, &who, missing)).await {
         Ok(message) => Ok(trial.store.join_request_told(fence.into(), group, user, message).await?),
-        Err(Error::FloodWait { retry_after }) => enforcer.later(group, &Task::Admit { user }, retry_after).await,
-        Err(err @ Error::Unavailable(_)) => Err(err.into()),
+        Err(Error::FloodWait { retry_after }) => {
+            trial.store.join_request_untold(fence.into(), group, user).await?;
+            enforcer.later(group, &Task::Admit { user }, retry_after).await
+        }
+        Err(err @ Error::Unavailable(_)) => {
+            trial.store.join_request_untold(fence.into(), group, user).await?;
+            Err(err.into())
+        }
         Err(err) => {
             tracing::info!(
                 chat.id = group.0,
@@ -146,7 +167,10 @@ async fn tell(
                 error = &err as &dyn std::error::Error,
                 "somebody who asks to join could not be written to, or may not have been"
             );
-            Ok(())
+            match err {
+                Error::OutcomeUnknown(_) => enforcer.later(group, &Task::Admit { user }, UNKNOWN_WAIT).await,
+                _ => Ok(()),
+            }
         }
     }
 }

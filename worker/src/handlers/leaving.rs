@@ -13,11 +13,15 @@ use crate::{
     enforce::{Enforcer, Offender, task},
     event::Task,
     fence::Fence,
-    groups::{Mode, OnChannelLeave},
+    groups::{Mode, OnChannelLeave, Rules},
     ledger::Presence,
     membership::Freshness,
-    policy::{Answer, Sentence},
-    store::{mutes::MuteState, tasks::NewTask, warnings::WarningKind},
+    policy::{Answer, Fact, Sentence},
+    store::{
+        mutes::{Mute, MuteState},
+        tasks::NewTask,
+        warnings::WarningKind,
+    },
     telegram::{budget::Priority, error::Error},
     trial::{Found, Trial},
 };
@@ -43,8 +47,7 @@ pub(crate) struct Sought<'a> {
 /// Telegram or the database is away. Repeating it is harmless.
 pub(crate) async fn seek(trial: &Trial<'_>, enforcer: &Enforcer, sought: &Sought<'_>) -> Result<(), HandlerError> {
     let Sought { user, channel, name, date_s, after } = *sought;
-    // They are back.
-    if trial.membership.recall(user, channel).await.is_some_and(|fact| fact.answer == Answer::Yes) {
+    if trial.membership.recall_newest(user, channel).await.is_some_and(|fact| is_back(fact, date_s)) {
         return Ok(());
     }
     let page = trial.store.groups_requiring_after(channel, after, PAGE).await?;
@@ -66,9 +69,15 @@ pub(crate) async fn seek(trial: &Trial<'_>, enforcer: &Enforcer, sought: &Sought
     Ok(())
 }
 
+/// Whether they have come back since they left. What was known from before says nothing of that: it is another worker that was told.
+fn is_back(fact: Fact, left_s: i64) -> bool {
+    fact.answer == Answer::Yes && fact.as_of_ms > left_s * 1000 + 999
+}
+
+/// Telegram is asked about them only where something may follow. Observe mode is no reason not to ask: it tells what would happen.
 async fn is_there(trial: &Trial<'_>, group: ChatId, user: UserId, priority: Priority) -> Result<bool, HandlerError> {
     match trial.groups.rules(group).await? {
-        Some(rules) if !rules.allowed.contains(&user.0) => {}
+        Some(rules) if mutes_who_leaves(&rules) && !rules.allowed.contains(&user.0) => {}
         Some(_) | None => return Ok(false),
     }
     match trial.telegram.member(group, user, priority).await {
@@ -79,8 +88,12 @@ async fn is_there(trial: &Trial<'_>, group: ChatId, user: UserId, priority: Prio
     }
 }
 
-/// In a group's lane: mutes them and says why, if the group wants that and its whole rule is not met any more. What was remembered of them
-/// is renewed in any case.
+fn mutes_who_leaves(rules: &Rules) -> bool {
+    !rules.paused && rules.settings.on_channel_leave == OnChannelLeave::Mute
+}
+
+/// In a group's lane: mutes them and says why, if the group wants that and its whole rule is not met any more. Says what became of it, as
+/// metrics name it.
 ///
 /// # Errors
 /// Something it needs is away, or the shard is not ours any more. Repeating it is harmless.
@@ -92,21 +105,26 @@ pub(crate) async fn on_left(
     user: UserId,
     name: &str,
     date_s: i64,
-) -> Result<(), HandlerError> {
-    let Some(rules) = trial.groups.rules(group).await?.filter(|rules| !rules.paused) else { return Ok(()) };
-    let guilty = match trial.hold(group, &rules, user, Freshness::Anew).await? {
+) -> Result<&'static str, HandlerError> {
+    let Some(rules) = trial.groups.rules(group).await? else { return Ok("not_protected") };
+    if !mutes_who_leaves(&rules) {
+        return Ok(if rules.paused { "paused" } else { "next_message" });
+    }
+    let guilty = match trial.hold(fence, group, &rules, user, Freshness::Anew).await? {
         Found::Guilty(guilty) => guilty,
         Found::Innocent(why) => {
             tracing::debug!(chat.id = group.0, user.id = user.0, why, "left a channel and is left alone");
-            return Ok(());
+            return Ok(why);
         }
     };
     if rules.settings.mode == Mode::Observe {
         tracing::info!(chat.id = group.0, user.id = user.0, "left a channel: observed, not enforced");
-        return Ok(());
+        return Ok("observed");
     }
-    if rules.settings.on_channel_leave == OnChannelLeave::NextMessage {
-        return Ok(());
+    // They were muted since, so that was answered. If they can speak now, time or a person has decided so.
+    let is_answered = |mute: &Mute| mute.state != MuteState::Pending && mute.created_ms / 1000 > date_s;
+    if guilty.presence == Presence::CanSpeak && guilty.last.as_ref().is_some_and(is_answered) {
+        return Ok("answered");
     }
     // Names the leaving: asked twice, it is answered once, whatever a person has decided since.
     let mark = format!("left:{group}:{user}:{date_s}");
@@ -114,7 +132,7 @@ pub(crate) async fn on_left(
         Presence::CanSpeak => Sentence::DeleteMuteWarn,
         // Cut short between the mute and the notice: that is still owed to them.
         Presence::Muted if !trial.store.marked(std::slice::from_ref(&mark)).await?.is_empty() => Sentence::DeleteWarn,
-        _ => return Ok(()),
+        _ => return Ok("left"),
     };
     let resumes = guilty.open().is_some_and(|mute| mute.state == MuteState::Pending);
     let offender = Offender {
@@ -127,7 +145,32 @@ pub(crate) async fn on_left(
         stale: false,
         lifted: guilty.open().filter(|_| !resumes && guilty.presence == Presence::CanSpeak).map(|mute| mute.id),
         missing: guilty.missing,
+        seen: guilty.seen,
         mark,
     };
-    enforcer.punish(fence, group, &rules, &[offender], &[]).await
+    enforcer.punish(fence, group, &rules, &[offender], &[]).await?;
+    Ok("left")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_was_seen_in_the_channel_after_the_leaving_is_back() {
+        const LEFT_S: i64 = 1_790_000_000;
+        let no = Answer::No { banned: false };
+        let cases = [
+            (Answer::Yes, LEFT_S * 1000 - 1, false),
+            // The second of the leaving itself: nobody knows which was first.
+            (Answer::Yes, LEFT_S * 1000 + 999, false),
+            (Answer::Yes, LEFT_S * 1000 + 1000, true),
+            (no, LEFT_S * 1000 + 999, false),
+            (no, LEFT_S * 1000 + 5000, false),
+        ];
+        for (answer, as_of_ms, expected) in cases {
+            let fact = Fact { channel: ChannelId(-1), answer, as_of_ms };
+            assert_eq!(is_back(fact, LEFT_S), expected, "{fact:?}");
+        }
+    }
 }

@@ -98,6 +98,7 @@ impl Registry<'_> {
     async fn follow_admin(&self, fence: &Fence, change: &MemberChanged) -> Result<(), HandlerError> {
         let (group, user) = (change.chat.id, change.user.id);
         let Some(mute) = self.trial.store.open_mutes(group, &[user]).await?.into_iter().next() else { return Ok(()) };
+        fence.check()?;
         let found = match self.trial.telegram.member(group, user, Priority::P1).await {
             Ok(member) => ledger::muted(&member, &mute),
             Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_))) => return Err(err.into()),
@@ -116,6 +117,7 @@ impl Registry<'_> {
         if self.trial.store.warnings_of(group, user).await?.is_empty() {
             return Ok(());
         }
+        fence.check()?;
         // They may be back already, and this the second update of how they left.
         match self.trial.telegram.member(group, user, Priority::P1).await {
             Ok(member) if member.is_member == Some(true) => Ok(()),
@@ -136,6 +138,7 @@ impl Registry<'_> {
             return Ok(());
         }
         let mute = self.trial.store.last_mute(group, user).await?;
+        fence.check()?;
         let member = self.trial.telegram.member(group, user, Priority::P0).await?;
         let is_muted_by_us = mute.as_ref().is_some_and(|mute| ledger::muted(&member, mute) == Muted::ByUs);
         let is_released_by_us = change.status == Status::Left && member.status == MemberStatus::Left;

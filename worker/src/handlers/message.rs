@@ -10,7 +10,7 @@ use shared::ids::{ChatId, UserId};
 
 use super::HandlerError;
 use crate::{
-    enforce::{Enforcer, Offender},
+    enforce::{Enforcer, Offender, Seen},
     event::{Author, MessagePosted, Person},
     fence::Fence,
     groups::{ChannelPosts, Groups, Mode, Rules},
@@ -89,7 +89,7 @@ pub(crate) async fn on_messages(
             Author::Channel(_) | Author::AnonymousAdmin | Author::Exempt(_) => {}
         }
     }
-    let trials = try_join_all(suspects.values().map(|suspect| court.hold(group, &rules, suspect))).await?;
+    let trials = try_join_all(suspects.values().map(|suspect| court.hold(fence, group, &rules, suspect))).await?;
     let verdicts: BTreeMap<UserId, Verdict> = suspects.keys().copied().zip(trials).collect();
 
     let offence = if rules.settings.mode == Mode::Observe { Fate::Observed } else { Fate::Deleted };
@@ -142,7 +142,7 @@ impl<'a> Suspect<'a> {
     }
 
     fn convicted(&self, verdicts: &BTreeMap<UserId, Verdict>, now_s: i64) -> Option<Offender> {
-        let Verdict::Offence { sentence, missing, lifted } = &verdicts[&self.person.id] else { return None };
+        let Verdict::Offence { sentence, missing, seen, lifted } = &verdicts[&self.person.id] else { return None };
         Some(Offender {
             user: self.person.id,
             name: self.person.name.clone(),
@@ -151,6 +151,7 @@ impl<'a> Suspect<'a> {
             sentence: *sentence,
             notice: WarningKind::Offence,
             missing: missing.clone(),
+            seen: seen.clone(),
             lifted: *lifted,
             stale: self.posted.iter().all(|posted| posted.message.date_s < now_s - STALE_S),
             mark: self.first().update.clone(),
@@ -164,6 +165,7 @@ enum Verdict {
     Offence {
         sentence: Sentence,
         missing: Vec<Missing>,
+        seen: Seen,
         /// An open record of a mute that a person has lifted since.
         lifted: Option<i64>,
     },
@@ -178,17 +180,24 @@ pub(crate) struct Court<'a> {
 }
 
 impl Court<'_> {
-    async fn hold(&self, group: ChatId, rules: &Rules, suspect: &Suspect<'_>) -> Result<Verdict, HandlerError> {
+    async fn hold(
+        &self,
+        fence: &Fence,
+        group: ChatId,
+        rules: &Rules,
+        suspect: &Suspect<'_>,
+    ) -> Result<Verdict, HandlerError> {
         let user = suspect.person.id;
         let cached = self.facts(rules, user, Freshness::Cached).await;
         let missing = match policy::judge(rules.settings.require, &cached) {
-            Standing::Met => return Ok(Verdict::Stands("subscribed")),
+            Standing::Met => return Ok(Verdict::Stands(policy::met_as(&cached))),
             Standing::Unknown => return Ok(Verdict::Stands("unknown")),
             Standing::Missing(missing) => missing,
         };
         if rules.allowed.contains(&user.0) {
             return Ok(Verdict::Stands("allowed"));
         }
+        fence.check()?;
         match self.groups.admins(group).await {
             Ok(admins) if admins.contains(&user) => return Ok(Verdict::Stands("admin")),
             Ok(_) => {}
@@ -208,14 +217,18 @@ impl Court<'_> {
             && mute.state == MuteState::Active
             && suspect.posted.iter().all(|posted| posted.message.date_s <= mute.created_ms / 1000 + BURST_S)
         {
-            return Ok(Verdict::Offence { sentence: Sentence::Delete, missing, lifted: None });
+            let seen = Seen { facts: cached, looked_ms: 0 };
+            return Ok(Verdict::Offence { sentence: Sentence::Delete, missing, seen, lifted: None });
         }
-        let (facts, member) =
-            tokio::join!(self.fresh(rules, user, cached), self.telegram.member(group, user, Priority::P0));
+        fence.check()?;
+        let (facts, looked) =
+            tokio::join!(self.fresh(rules, user, cached), self.telegram.dated_member(group, user, Priority::P0));
+        let looked_ms = looked.as_ref().map_or(0, |(_, asked_ms)| *asked_ms);
+        let member = looked.map(|(member, _)| member);
         // The look at the group may have taken its time, and the answers have aged meanwhile.
         let facts = self.fresh(rules, user, facts).await;
         let missing = match policy::judge(rules.settings.require, &facts) {
-            Standing::Met => return Ok(Verdict::Stands("subscribed")),
+            Standing::Met => return Ok(Verdict::Stands(policy::met_as(&facts))),
             Standing::Unknown => return Ok(Verdict::Stands("unknown")),
             Standing::Missing(_) if !policy::is_fresh(&facts, shared::clock::now_ms()) => {
                 return Ok(Verdict::Stands("unknown"));
@@ -229,14 +242,19 @@ impl Court<'_> {
         }
         // Looked at here too: a person may have decided in between, and muting somebody who is banned would lift the ban.
         let presence = ledger::presence(&member, open.as_ref());
+        if let Some(mute) = open.as_ref().filter(|_| presence == Presence::Muted) {
+            self.store.confirm_mute(fence.into(), mute).await?;
+        }
+        let seen = Seen { facts, looked_ms };
         if resumes && matches!(presence, Presence::CanSpeak | Presence::Muted) {
-            return Ok(Verdict::Offence { sentence: Sentence::DeleteMuteWarn, missing, lifted: None });
+            return Ok(Verdict::Offence { sentence: Sentence::DeleteMuteWarn, missing, seen, lifted: None });
         }
         Ok(match policy::sentence(presence) {
             Sentence::Stand(why) => Verdict::Stands(why),
             sentence => Verdict::Offence {
                 sentence,
                 missing,
+                seen,
                 lifted: open.filter(|_| presence != Presence::Muted).map(|mute: Mute| mute.id),
             },
         })

@@ -10,7 +10,7 @@ use crate::{
     fence::Fence,
     groups::Channel,
     telegram::chats::ChatRef,
-    texts::{Words, reply},
+    texts::{Words, reply, sentences},
 };
 
 /// # Errors
@@ -23,7 +23,7 @@ pub(crate) async fn on_protect(
 ) -> Result<(), HandlerError> {
     let outcome = match message.chat.kind {
         ChatKind::Supergroup | ChatKind::Group => desk.protect(fence, message, args).await,
-        ChatKind::Private => Err(Stop::say(reply::IN_GROUPS)),
+        ChatKind::Private => Err(Stop::say(sentences::ONLY_IN_GROUPS)),
         ChatKind::Channel | ChatKind::Unknown => return Ok(()),
     };
     desk.answer(fence, message, outcome).await
@@ -39,7 +39,7 @@ pub(crate) async fn on_unprotect(
 ) -> Result<(), HandlerError> {
     let outcome = match message.chat.kind {
         ChatKind::Supergroup | ChatKind::Group => unprotect(desk, fence, message, args).await,
-        ChatKind::Private => Err(Stop::say(reply::IN_GROUPS)),
+        ChatKind::Private => Err(Stop::say(sentences::ONLY_IN_GROUPS)),
         ChatKind::Channel | ChatKind::Unknown => return Ok(()),
     };
     desk.answer(fence, message, outcome).await
@@ -51,15 +51,16 @@ async fn unprotect(desk: &Desk<'_>, fence: &Fence, message: &MessagePosted, args
         return Ok(None);
     }
     let Some(rules) = desk.groups.rules(group).await? else {
-        return Err(Stop::say(reply::NOT_PROTECTED));
+        return Err(Stop::say(sentences::NOT_PROTECTED));
     };
     let named = args.split_whitespace().next().unwrap_or_default();
     let one = match named {
         "" => None,
-        _ => Some(linked(&rules.channels, named).ok_or_else(|| Stop::say(reply::NO_SUCH_LINK))?),
+        _ => Some(linked(&rules.channels, named).ok_or_else(|| Stop::say(sentences::NO_SUCH_LINK))?),
     };
     let mut tasks = desk.enforcer.judge_all(group).await?;
     let muted = i64::try_from(tasks.len()).unwrap_or(i64::MAX);
+    let before = desk.store.count_released(group).await?;
     // What the group was told of a channel that it does not require any more has served.
     let dropped = rules.channel_ids().filter(|channel| one.is_none_or(|one| one.id == *channel));
     tasks.extend(dropped.map(|channel| task(group, &Task::Notice { channel }, Duration::ZERO)));
@@ -75,7 +76,7 @@ async fn unprotect(desk: &Desk<'_>, fence: &Fence, message: &MessagePosted, args
     let told = reply::unprotected(muted);
     let sent = desk.enforcer.say(fence, group, told, message.topic, &[message.message]).await?;
     if let (Some(reply), true) = (sent, muted > 0) {
-        let progress = Task::Progress { message: reply, total: muted };
+        let progress = Task::Progress { message: reply, total: muted, before: Some(before) };
         desk.enforcer.later(group, &progress, PROGRESS_EVERY).await?;
     }
     Ok(None)

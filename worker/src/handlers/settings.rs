@@ -13,11 +13,8 @@ use crate::{
     groups::{JoinRequests, Rules, Setting, changed},
     pressed::SettingsStep,
     telegram::budget::Priority,
-    texts::{Words, alert, reply, settings},
+    texts::{Words, sentences, settings},
 };
-
-/// Whom a preview names when an admin stays anonymous.
-const SOMEBODY: &str = "Ann";
 
 /// # Errors
 /// Telegram or the database is away.
@@ -26,11 +23,11 @@ pub(crate) async fn on_settings(desk: &Desk<'_>, fence: &Fence, message: &Messag
     match message.chat.kind {
         ChatKind::Group | ChatKind::Supergroup if !desk.is_admin(group, &message.author).await? => return Ok(()),
         ChatKind::Group | ChatKind::Supergroup => {}
-        ChatKind::Private => return desk.answer(fence, message, Err(Stop::say(reply::IN_GROUPS))).await,
+        ChatKind::Private => return desk.answer(fence, message, Err(Stop::say(sentences::ONLY_IN_GROUPS))).await,
         ChatKind::Channel | ChatKind::Unknown => return Ok(()),
     }
     let Some(rules) = desk.groups.rules(group).await? else {
-        return desk.answer(fence, message, Err(Stop::say(reply::NOT_PROTECTED))).await;
+        return desk.answer(fence, message, Err(Stop::say(sentences::NOT_PROTECTED))).await;
     };
     let Words { text, keyboard } = settings::list(&rules);
     let tidy = vec![message.message];
@@ -49,7 +46,7 @@ pub(crate) async fn on_press(
     step: &SettingsStep,
 ) -> Result<String, HandlerError> {
     if !desk.may_press(press).await? {
-        return Ok(alert::ADMINS_ONLY.to_owned());
+        return Ok(sentences::ADMINS_ONLY.to_owned());
     }
     if *step == SettingsStep::Done {
         desk.enforcer.remove(fence, press.chat, &[press.message]).await?;
@@ -57,7 +54,7 @@ pub(crate) async fn on_press(
     }
     let group = press.chat;
     desk.enforcer.in_use(group, press.message).await?;
-    let Some(rules) = desk.groups.rules(group).await? else { return Ok(alert::STOPPED.to_owned()) };
+    let Some(rules) = desk.groups.rules(group).await? else { return Ok(sentences::STOPPED.to_owned()) };
     let reader = &press.by.name;
     match step {
         SettingsStep::Done | SettingsStep::List => desk.show(fence, press, settings::list(&rules), "").await,
@@ -65,15 +62,17 @@ pub(crate) async fn on_press(
             desk.show(fence, press, settings::page(*setting, &rules, reader, false), "").await
         }
         SettingsStep::Reset(setting) => match change(desk, fence, group, *setting, None).await? {
-            Some(rules) => desk.show(fence, press, settings::page(*setting, &rules, reader, true), alert::SAVED).await,
-            None => Ok(alert::NOT_A_VALUE.to_owned()),
+            Some(rules) => {
+                desk.show(fence, press, settings::page(*setting, &rules, reader, true), sentences::SAVED).await
+            }
+            None => Ok(sentences::NOT_A_VALUE.to_owned()),
         },
         SettingsStep::Set(setting, value) => match change(desk, fence, group, *setting, Some(value)).await? {
             Some(rules) => {
                 let heard = saved(desk, group, *setting, &rules).await;
                 desk.show(fence, press, settings::list(&rules), heard).await
             }
-            None => Ok(alert::NOT_A_VALUE.to_owned()),
+            None => Ok(sentences::NOT_A_VALUE.to_owned()),
         },
     }
 }
@@ -96,13 +95,13 @@ pub(crate) async fn on_typed(
     desk.enforcer.in_use(group, typed.to).await?;
     let answer = match change(desk, fence, group, setting, Some(&typed.text)).await? {
         Some(rules) => {
-            let reader = if let Author::Person(person) = &message.author { &person.name } else { SOMEBODY };
+            let reader = if let Author::Person(person) = &message.author { &person.name } else { sentences::SOMEBODY };
             let Words { text, keyboard } = settings::page(setting, &rules, reader, true);
             desk.enforcer.show(fence, group, typed.to, text, keyboard).await?;
-            alert::SAVED
+            sentences::SAVED
         }
-        None if desk.groups.rules(group).await?.is_none() => reply::NOT_PROTECTED,
-        None => settings::TOO_LONG,
+        None if desk.groups.rules(group).await?.is_none() => sentences::NOT_PROTECTED,
+        None => sentences::TOO_LONG,
     };
     desk.answer(fence, message, Ok(Some(answer.into()))).await
 }
@@ -135,8 +134,8 @@ async fn saved(desk: &Desk<'_>, group: ChatId, setting: Setting, rules: &Rules) 
         let own = UserId(desk.bot.0);
         let own = desk.telegram.member(group, own, Priority::P0).await;
         if own.is_ok_and(|own| !own.rights.can_invite_users) {
-            return alert::NEEDS_INVITING;
+            return sentences::NEEDS_INVITING;
         }
     }
-    alert::SAVED
+    sentences::SAVED
 }

@@ -1,7 +1,7 @@
 //! `/setup`: what is done and what is missing, looked up anew at each press and shown in place.
 
 use futures::future::join_all;
-use shared::ids::{ChannelId, ChatId};
+use shared::ids::{ChannelId, ChatId, MessageId};
 
 use super::HandlerError;
 use crate::{
@@ -9,10 +9,11 @@ use crate::{
     enforce::Reply,
     event::{Author, ButtonPressed, ChatKind, MessagePosted, Stay, Typed},
     fence::Fence,
+    groups::Mode,
     pressed::{How, SetupStep},
     telegram::chats::ChatRef,
     texts::{
-        Words, alert, reply,
+        Words, alert, sentences,
         setup::{self, Checked, Linked},
     },
 };
@@ -24,21 +25,28 @@ pub(crate) async fn on_setup(desk: &Desk<'_>, fence: &Fence, message: &MessagePo
     let words = match group.kind {
         ChatKind::Group | ChatKind::Supergroup => {
             if !desk.is_admin(group.id, &message.author).await? {
-                return Ok(());
+                let told = desk.ask_an_admin(message).await?;
+                return desk.answer(fence, message, Ok(told)).await;
             }
             checklist(desk, group.id, group.kind, &group.title).await?
         }
         ChatKind::Private => setup::in_private(desk.links),
         ChatKind::Channel | ChatKind::Unknown => return Ok(()),
     };
-    let shown = Reply {
-        text: words.text,
-        keyboard: words.keyboard,
-        topic: message.topic,
-        tidy: vec![message.message],
-        stay: Stay::WhileUsed,
-    };
-    desk.enforcer.reply(fence, group.id, shown).await.map(drop)
+    open(desk, fence, group.id, words, message.topic, vec![message.message]).await
+}
+
+/// In a message of its own, which stays while it is used.
+async fn open(
+    desk: &Desk<'_>,
+    fence: &Fence,
+    chat: ChatId,
+    words: Words,
+    topic: Option<i64>,
+    tidy: Vec<MessageId>,
+) -> Result<(), HandlerError> {
+    let shown = Reply { text: words.text, keyboard: words.keyboard, topic, tidy, stay: Stay::WhileUsed };
+    desk.enforcer.reply(fence, chat, shown).await.map(drop)
 }
 
 /// A channel was named in reply to the page that asks for it.
@@ -72,11 +80,19 @@ pub(crate) async fn on_press(
     step: SetupStep,
 ) -> Result<String, HandlerError> {
     if !desk.may_press(press).await? {
-        return Ok(alert::ADMINS_ONLY.to_owned());
+        return Ok(sentences::ADMINS_ONLY.to_owned());
     }
-    desk.enforcer.in_use(press.chat, press.message).await?;
+    match step {
+        // Before the list is sent: a press is repeated while the database is away, and each time would send another list.
+        SetupStep::Open => desk.enforcer.meet_greeting(fence, press.chat, press.message).await?,
+        _ => desk.enforcer.in_use(press.chat, press.message).await?,
+    }
     let (words, heard) = match step {
         SetupStep::Choose => (setup::choose(desk.links), String::new()),
+        SetupStep::Open => {
+            let list = checklist(desk, press.chat, press.kind, &press.title).await?;
+            return open(desk, fence, press.chat, list, None, Vec::new()).await.map(|()| String::new());
+        }
         SetupStep::Check | SetupStep::Back => {
             (checklist(desk, press.chat, press.kind, &press.title).await?, String::new())
         }
@@ -92,7 +108,7 @@ pub(crate) async fn on_press(
 
 async fn require(desk: &Desk<'_>, fence: &Fence, press: &ButtonPressed, channel: ChannelId) -> Result<Words, Stop> {
     if press.kind != ChatKind::Supergroup {
-        return Err(Stop::say(reply::BASIC_GROUP));
+        return Err(Stop::say(sentences::BASIC_GROUP));
     }
     let wish = Wish {
         group: press.chat,
@@ -114,6 +130,7 @@ async fn checklist(desk: &Desk<'_>, group: ChatId, kind: ChatKind, title: &str) 
         group: title,
         is_supergroup: kind == ChatKind::Supergroup,
         lacking: lacking.ok(),
+        mode: rules.as_ref().map_or(Mode::Enforce, |rules| rules.settings.mode),
         linked: if required.is_empty() { linked(desk, group).await } else { None },
         required,
     };

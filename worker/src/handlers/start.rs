@@ -21,8 +21,16 @@ use crate::{
     texts::{
         Links, Named, Words, alert,
         private::{self, Held},
+        sentences,
     },
 };
+
+/// What holds somebody.
+struct Places {
+    known: Vec<Place>,
+    /// In some groups Telegram does not say whether they miss anything.
+    some_unknown: bool,
+}
 
 /// Groups that are looked at for one message.
 const LOOKED_AT: usize = 20;
@@ -43,6 +51,9 @@ struct Place {
     missing: Vec<Missing>,
 }
 
+/// What the link "How it works" in the bot's greeting brings with it.
+const HOW: &str = "help";
+
 /// # Errors
 /// Telegram or the database is away.
 pub(crate) async fn on_start(
@@ -50,9 +61,11 @@ pub(crate) async fn on_start(
     fence: &Fence,
     message: &MessagePosted,
     person: &Person,
+    payload: &str,
 ) -> Result<(), HandlerError> {
+    let page = if payload == HOW { MenuPage::How } else { MenuPage::Start };
     let places = porch.places(person.id, None, Freshness::Fresh).await?;
-    let words = held(person, &places).unwrap_or_else(|| private::page(MenuPage::Start, porch.links));
+    let words = held(person, &places).unwrap_or_else(|| private::page(page, porch.links));
     porch.say(fence, message, words).await
 }
 
@@ -73,7 +86,7 @@ pub(crate) async fn on_page(
     page: MenuPage,
 ) -> Result<String, HandlerError> {
     if press.kind != ChatKind::Private {
-        return Ok(alert::OLD_BUTTON.to_owned());
+        return Ok(sentences::OLD_BUTTON.to_owned());
     }
     porch.show(fence, press, private::page(page, porch.links)).await?;
     Ok(String::new())
@@ -90,32 +103,34 @@ pub(crate) async fn on_joined(
     group: ChatId,
 ) -> Result<String, HandlerError> {
     if press.kind != ChatKind::Private {
-        return Ok(alert::OLD_BUTTON.to_owned());
+        return Ok(sentences::OLD_BUTTON.to_owned());
     }
     let user = press.by.id;
     // Anybody can name any group: only those where they are muted are spoken of.
     if porch.store.open_mutes(group, &[user]).await?.is_empty() {
-        return Ok(alert::NOTHING_OPEN.to_owned());
+        return Ok(sentences::NOTHING_OPEN.to_owned());
     }
     let standing = porch.standing(user, group, Freshness::Anew).await?;
     let heard = match &standing {
         Some((rules, Standing::Missing(missing))) => return Ok(alert::missing(rules, missing)),
-        Some((_, Standing::Unknown)) => return Ok(alert::UNKNOWN.to_owned()),
+        Some((_, Standing::Unknown)) => return Ok(sentences::UNKNOWN.to_owned()),
         Some((rules, Standing::Met)) => alert::free_soon(&rules.title),
         None => alert::free_soon(""),
     };
     porch.ask([judge(group, user)]).await?;
     let places = porch.places(user, Some(group), Freshness::Fresh).await?;
-    let words = held(&press.by, &places).unwrap_or_else(|| private::FREED.into());
+    let words = held(&press.by, &places).unwrap_or_else(|| sentences::FREED.into());
     porch.show(fence, press, words).await?;
     Ok(heard)
 }
 
-fn held(person: &Person, places: &[Place]) -> Option<Words> {
+/// None: nothing does.
+fn held(person: &Person, places: &Places) -> Option<Words> {
     let reader = Named { user: person.id, name: person.name.clone() };
-    let held =
-        places.iter().map(|place| Held { group: place.group, rules: &place.rules, missing: place.missing.clone() });
-    private::held(&reader, &held.collect::<Vec<_>>())
+    let known = places.known.iter();
+    let held = known.map(|place| Held { group: place.group, rules: &place.rules, missing: place.missing.clone() });
+    let held = private::held(&reader, &held.collect::<Vec<_>>());
+    held.or_else(|| places.some_unknown.then(|| sentences::HELD_UNKNOWN.into()))
 }
 
 fn judge(group: ChatId, user: UserId) -> NewTask {
@@ -124,22 +139,17 @@ fn judge(group: ChatId, user: UserId) -> NewTask {
 
 impl Porch<'_> {
     /// Where they are muted and miss something. The lanes of the groups where they seem to miss nothing are asked to look again.
-    async fn places(
-        &self,
-        user: UserId,
-        except: Option<ChatId>,
-        freshness: Freshness,
-    ) -> Result<Vec<Place>, HandlerError> {
+    async fn places(&self, user: UserId, except: Option<ChatId>, freshness: Freshness) -> Result<Places, HandlerError> {
         let mutes = self.store.open_mutes_of(user).await?;
-        let mut places = Vec::new();
+        let mut places = Places { known: Vec::new(), some_unknown: false };
         let mut again = Vec::new();
         for mute in mutes.iter().filter(|mute| Some(mute.group) != except).take(LOOKED_AT) {
             match self.standing(user, mute.group, freshness).await? {
                 Some((rules, Standing::Missing(missing))) => {
-                    places.push(Place { group: mute.group, rules, missing });
+                    places.known.push(Place { group: mute.group, rules, missing });
                 }
                 // They are not told to join what cannot be asked about now.
-                Some((_, Standing::Unknown)) => {}
+                Some((_, Standing::Unknown)) => places.some_unknown = true,
                 Some((_, Standing::Met)) | None => again.push(judge(mute.group, user)),
             }
         }

@@ -8,7 +8,10 @@ use crate::{
     event::{MessagePosted, Task},
     fence::Fence,
     groups::{Channel, Rules},
-    texts::reply::{self, Reach, Status},
+    texts::{
+        reply::{self, Reach, Status},
+        sentences,
+    },
 };
 
 /// # Errors
@@ -16,11 +19,12 @@ use crate::{
 pub(crate) async fn on_status(desk: &Desk<'_>, fence: &Fence, message: &MessagePosted) -> Result<(), HandlerError> {
     let group = message.chat.id;
     let text = match desk.groups.rules(group).await? {
-        None => reply::NOT_PROTECTED.to_owned(),
+        None => sentences::NOT_PROTECTED.to_owned(),
         Some(rules) => {
             desk.enforcer.look_if_paused(group, &rules).await?;
             reply::status(&Status {
                 paused: rules.paused,
+                mode: rules.settings.mode,
                 channels: reaches(desk, &rules).await?,
                 lacking: desk.lacking(group).await.ok(),
                 muted: desk.store.count_open_mutes(group).await?,

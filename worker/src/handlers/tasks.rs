@@ -6,7 +6,7 @@ use shared::ids::{ChatId, MessageId, UserId};
 
 use super::HandlerError;
 use crate::{
-    enforce::{Enforcer, PROGRESS_EVERY, Released},
+    enforce::{Enforcer, PROGRESS_EVERY, Released, Seen},
     fence::Fence,
     groups::{Groups, Mode, Rules},
     ledger,
@@ -16,20 +16,22 @@ use crate::{
         Store,
         mutes::{Mute, MuteState},
     },
-    telegram::{
-        Telegram, budget::Priority, error::Error, message::Outgoing, permissions::Permissions, sending::Occasion,
-    },
+    telegram::{Telegram, budget::Priority, error::Error, message::Outgoing, sending::Occasion},
     texts::reply,
 };
-
-/// How long after its end a mute is still looked for: calls that timed out may land until then.
-const LATE_CALLS: Duration = Duration::from_secs(120);
 
 /// Clocks differ, and Telegram takes a moment to end a mute. Seconds.
 const TIME_OVER_S: i64 = 60;
 
-/// A look sooner than this after the end of a mute would find nothing late yet.
-const TOO_EARLY: Duration = Duration::from_secs(10);
+/// How long after its end a mute is looked for. Sooner there would be nothing late yet.
+///
+/// A record keeps its due row from its birth to the last of these looks, unless its time is over or a person has set something else, which
+/// is not ours to lift. Nobody begins a call for a record that is closed: its lane writes the end after the last call was answered or given
+/// up, and who has lost the shard begins none. So what can still land was on its way at the end, and was given up half a minute later at the
+/// latest; but how long Telegram keeps a call that was given up nobody knows. The first look finds what was merely slow, the second what the
+/// longest time-outs on the way let through, and the last whatever an outage has held back.
+const LOOKS_AFTER_THE_END: [Duration; 3] =
+    [Duration::from_secs(10), Duration::from_secs(2 * 60), Duration::from_secs(15 * 60)];
 
 /// What a person's mute is judged with.
 pub(crate) struct Review<'a> {
@@ -59,7 +61,7 @@ impl Review<'_> {
         }
         let rules = self.groups.rules(group).await?;
         let deserved = match &rules {
-            Some(rules) => self.is_deserved(rules, group, user, priority).await?,
+            Some(rules) => self.is_deserved(fence, rules, group, user, priority).await?,
             None => Some(false),
         };
         match deserved {
@@ -89,6 +91,7 @@ impl Review<'_> {
     /// None: unknown.
     async fn is_deserved(
         &self,
+        fence: &Fence,
         rules: &Rules,
         group: ChatId,
         user: UserId,
@@ -98,6 +101,7 @@ impl Review<'_> {
             return Ok(Some(false));
         }
         let facts = self.membership.facts(user, rules.channel_ids(), Freshness::Anew, priority).await;
+        fence.check()?;
         Ok(match policy::judge(rules.settings.require, &facts) {
             Standing::Met => Some(false),
             Standing::Unknown => None,
@@ -116,15 +120,25 @@ impl Review<'_> {
         mute: &Mute,
         priority: Priority,
     ) -> Result<bool, HandlerError> {
-        let member = match self.telegram.member(mute.group, mute.user, priority).await {
-            Ok(member) => member,
+        fence.check()?;
+        let (member, looked_ms) = match self.telegram.dated_member(mute.group, mute.user, priority).await {
+            Ok(looked) => looked,
             Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_))) => return Err(err.into()),
             Err(_) => return Ok(true),
         };
         let found = ledger::muted(&member, mute);
         if found == Muted::Free && mute.state == MuteState::Pending {
-            self.enforcer.mute(fence, rules, mute).await?;
+            // A restriction of somebody who is not in the group would stay behind. Who comes again, or writes as a guest in the comments of a
+            // linked channel, is judged by that.
+            if member.is_member != Some(true) {
+                return Ok(true);
+            }
+            let facts = self.membership.facts(mute.user, rules.channel_ids(), Freshness::Fresh, priority).await;
+            self.enforcer.mute(fence, rules, mute, &Seen { facts, looked_ms }).await?;
             return Ok(true);
+        }
+        if found == Muted::ByUs {
+            self.store.confirm_mute(fence.into(), mute).await?;
         }
         match policy::release(true, found) {
             policy::Release::Close(why) => {
@@ -136,7 +150,7 @@ impl Review<'_> {
         }
     }
 
-    /// A mute whose call timed out may land after its release. It would look exactly as the closed record says.
+    /// A mute whose call timed out may land after its release. It would look exactly as the closed record says. Says when to look once more.
     async fn after_the_end(
         &self,
         fence: &Fence,
@@ -145,24 +159,34 @@ impl Review<'_> {
     ) -> Result<Option<Duration>, HandlerError> {
         let ended = mute.closed_ms.map_or(0, |closed_ms| shared::clock::now_ms() - closed_ms);
         let ended = Duration::from_millis(u64::try_from(ended).unwrap_or(0));
-        if ended >= LATE_CALLS {
-            return Ok(None);
-        }
-        if ended < TOO_EARLY {
+        let [first, ..] = LOOKS_AFTER_THE_END;
+        if ended < first {
             // A question about something else has taken the place of the later look (two of one key are one): this one does its work.
-            return Ok(Some(TOO_EARLY));
+            return Ok(Some(first));
         }
-        let member = self.telegram.member(mute.group, mute.user, priority).await?;
-        if ledger::muted(&member, mute) == Muted::ByUs {
-            fence.check()?;
-            self.telegram.restrict(mute.group, mute.user, Permissions::ALL, None, priority).await?;
-            tracing::warn!(
+        match self.lift_late(fence, mute, priority).await {
+            Ok(()) => {}
+            Err(err @ HandlerError::Telegram(Error::FloodWait { .. } | Error::Unavailable(_))) => return Err(err),
+            // The bot is out of the group or lacks the right. It may not be so at the next look.
+            Err(HandlerError::Telegram(err)) => tracing::info!(
                 chat.id = mute.group.0,
                 user.id = mute.user.0,
-                "lifted a mute that landed after its release"
-            );
+                error = &err as &dyn std::error::Error,
+                "not known whether a mute has landed after its release, or it cannot be lifted"
+            ),
+            Err(err) => return Err(err),
         }
-        Ok(None)
+        let next = LOOKS_AFTER_THE_END.into_iter().find(|after| *after > ended);
+        Ok(next.filter(|_| mute.until_s > shared::clock::now_s()).map(|after| after.saturating_sub(ended)))
+    }
+
+    async fn lift_late(&self, fence: &Fence, mute: &Mute, priority: Priority) -> Result<(), HandlerError> {
+        fence.check()?;
+        let member = self.telegram.member(mute.group, mute.user, priority).await?;
+        if ledger::muted(&member, mute) == Muted::ByUs {
+            self.enforcer.lift_late(fence, mute, priority).await?;
+        }
+        Ok(())
     }
 }
 
@@ -177,9 +201,18 @@ pub(crate) async fn unwarn(
     warning: i64,
 ) -> Result<(), HandlerError> {
     match store.warning(warning).await? {
-        Some(warning) => enforcer.remove_warning(fence, &warning).await,
+        Some(warning) => enforcer.expire_warning(fence, &warning).await,
         None => Ok(()),
     }
+}
+
+/// A release of many, of which a reply tells.
+pub(crate) struct BulkRelease {
+    pub message: MessageId,
+    /// How many were to be released.
+    pub total: i64,
+    /// How many had been released in the group before. Of those who were to be, some may turn out to be a person's business by now.
+    pub before: Option<i64>,
 }
 
 /// Tells how a release of many goes on; says when to tell again, until it is done.
@@ -191,15 +224,18 @@ pub(crate) async fn progress(
     telegram: &Telegram,
     fence: &Fence,
     group: ChatId,
-    message: MessageId,
-    total: i64,
+    release: &BulkRelease,
 ) -> Result<Option<Duration>, HandlerError> {
     let left = store.count_open_mutes(group).await?;
+    let total = match release.before {
+        Some(before) if left == 0 => (store.count_released(group).await? - before).clamp(0, release.total),
+        _ => release.total,
+    };
     fence.check()?;
     match telegram.send_slot(group, Occasion::Ordinary, Priority::P2) {
         Ok(slot) => {
             let text = Outgoing { text: reply::freeing(left.min(total), total), ..Outgoing::default() };
-            match telegram.edit(slot, message, &text).await {
+            match telegram.edit(slot, release.message, &text).await {
                 Ok(()) if left == 0 => Ok(None),
                 Ok(()) => Ok(Some(PROGRESS_EVERY)),
                 Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_))) => Err(err.into()),

@@ -1,211 +1,235 @@
 //! Whose shards are mine: one lease per shard, and for each period of ownership a new epoch, a new fence and new deliveries.
+//!
+//! What should be ours is decided by what is seen of the other workers (members, picture, probe, balance); here each shard follows that on its own.
+
+mod balance;
+mod members;
+mod period;
+mod picture;
+mod probe;
 
 use std::{
     sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use shared::{
-    queue::{Connection, Deliver, DeliverError, Lease},
-    shard::Shard,
+    args::BadSetting,
+    queue::{Deliver, DeliverError, Lease},
+    shard::{Shard, Shards},
 };
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Handle, Held, Intake, Period};
-use crate::{fence::Fence, store::error::StoreError};
+use self::{
+    members::{Able, Members},
+    period::{BeginError, Ended},
+    picture::Plan,
+};
+use super::{Handle, Intake};
 
-/// How often a shard that somebody else holds is tried, and how soon after a failure.
+/// How soon a shard is tried again that could not be had.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
-/// How many shards cannot be tried now. They mostly fail and recover together, which is told once and not for each.
+/// Whether it has been told that shards cannot be taken. They mostly fail and recover together, which is told once and not for each.
 #[derive(Debug, Default)]
-pub(super) struct Failing(AtomicUsize);
+struct Failing(AtomicBool);
 
 impl Failing {
-    fn begins(&self, shard: Shard, error: &BeginError) {
-        if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
-            tracing::warn!(
-                shard = shard.0,
-                error = error as &dyn std::error::Error,
-                "taking a shard failed; trying until it works"
-            );
-        } else {
-            tracing::debug!(shard = shard.0, error = error as &dyn std::error::Error, "taking one more shard failed");
-        }
-    }
-
-    fn ends(&self) {
-        if self.0.fetch_sub(1, Ordering::Relaxed) == 1 {
-            tracing::info!("shards can be taken again");
-        }
-    }
-}
-
-/// Holds one shard whenever it can, until `stop`; gives it back once `drained`.
-pub(super) async fn hold<Q: Deliver, H: Handle>(
-    intake: Arc<Intake<Q, H>>,
-    shard: Shard,
-    stop: CancellationToken,
-    drained: CancellationToken,
-) {
-    let mut failing = false;
-    while !stop.is_cancelled() {
-        let begun = begin(&intake, shard).await;
-        match &begun {
-            Ok(_) if failing => intake.failing.ends(),
-            Err(error) if !failing => intake.failing.begins(shard, error),
-            Ok(_) | Err(_) => {}
-        }
-        failing = begun.is_err();
+    fn note<T>(&self, shard: Shard, begun: &Result<Option<T>, BeginError>) {
         match begun {
-            Ok(Some(begun)) => {
-                let began = Instant::now();
-                intake.owned.add(shard);
-                intake.metrics.shards_owned.inc();
-                let fence = begun.fence.clone();
-                let lease = keep(&intake, begun, &stop, &drained).await;
-                fence.end();
-                intake.lanes.clear(|key| key.shard == shard);
-                intake.owned.remove(shard);
-                intake.metrics.shards_owned.dec();
-                give_back(&intake, lease).await;
-                if began.elapsed() < TRY_AGAIN {
-                    // What ended it so soon may do so again.
-                    wait(&stop).await;
+            Ok(None) => {}
+            Ok(Some(_)) => {
+                if self.0.swap(false, Ordering::Relaxed) {
+                    tracing::info!("shards can be taken again");
                 }
             }
-            Ok(None) | Err(_) => wait(&stop).await,
-        }
-    }
-}
-
-/// Why a period did not begin.
-#[derive(Debug, thiserror::Error)]
-enum BeginError {
-    #[error("the queue would not give it")]
-    Queue(#[from] DeliverError),
-    #[error("the database would not record it")]
-    Store(#[from] StoreError),
-}
-
-/// A period of ownership at its start.
-struct Begun<D> {
-    lease: Lease,
-    fence: Fence,
-    deliveries: D,
-    connection: watch::Receiver<Connection>,
-    /// The connection that all of this came over.
-    began_on: Connection,
-}
-
-async fn begin<Q: Deliver, H: Handle>(
-    intake: &Intake<Q, H>,
-    shard: Shard,
-) -> Result<Option<Begun<Q::Deliveries>>, BeginError> {
-    let connection = intake.queue.connection();
-    let began_on = *connection.borrow();
-    let Some(lease) = intake.queue.take(shard, &intake.owner).await? else { return Ok(None) };
-    let fence = Fence::new(shard, lease.epoch, lease.deadline);
-    match intake.store.raise_epoch(shard, lease.epoch).await {
-        Err(StoreError::Fenced) => {
-            // The lease is ours, so no living worker holds the higher number: the lease bucket was made anew and counts from the start again.
-            intake.queue.renew(&lease).await?;
-            tracing::warn!(
-                shard = shard.0,
-                epoch = lease.epoch,
-                "the lease bucket was made anew: resetting the shard's epoch"
-            );
-            intake.store.reset_epoch(shard, lease.epoch).await?;
-        }
-        other => other?,
-    }
-    let deliveries = intake.queue.open(&lease).await?;
-    tracing::debug!(shard = shard.0, epoch = lease.epoch, "shard taken");
-    Ok(Some(Begun { lease, fence, deliveries, connection, began_on }))
-}
-
-/// Renews and takes in until the period ends; gives the lease as it was last held.
-async fn keep<Q: Deliver, H: Handle>(
-    intake: &Intake<Q, H>,
-    begun: Begun<Q::Deliveries>,
-    stop: &CancellationToken,
-    drained: &CancellationToken,
-) -> Lease {
-    let Begun { mut lease, fence, mut deliveries, mut connection, began_on } = begun;
-    let mut period = Period { held: Arc::new(Held::default()) };
-    let taking_in = async {
-        let err = intake.take_in(&fence, &mut deliveries, &mut period).await;
-        tracing::warn!(
-            shard = fence.shard.0,
-            error = &err as &dyn std::error::Error,
-            "deliveries interrupted: beginning a new period"
-        );
-    };
-    tokio::pin!(taking_in);
-    let mut stopping = false;
-    loop {
-        // A third of what is left: two more tries before the deadline.
-        let renew_in = lease.deadline.saturating_duration_since(Instant::now()) / 3;
-        tokio::select! {
-            () = drained.cancelled() => return lease,
-            () = fence.over() => {
-                tracing::warn!(shard = fence.shard.0, "the fence was found broken: ending the period");
-                return lease;
+            Err(error) if self.0.swap(true, Ordering::Relaxed) => {
+                tracing::debug!(
+                    shard = shard.0,
+                    error = error as &dyn std::error::Error,
+                    "taking one more shard failed"
+                );
             }
-            () = stop.cancelled(), if !stopping => stopping = true,
-            () = &mut taking_in, if !stopping => return lease,
-            // What a lease says on another connection than this period's is not known to be ours.
-            true = changed(&mut connection, &began_on) => {
-                tracing::debug!(shard = fence.shard.0, "the connection changed: ending the period");
-                return lease;
+            Err(error) => {
+                tracing::warn!(
+                    shard = shard.0,
+                    error = error as &dyn std::error::Error,
+                    "taking a shard failed; trying until it works"
+                );
             }
-            () = sleep(renew_in) => match renew(intake, &lease).await {
-                Some(renewed) => {
-                    fence.extend(renewed.deadline);
-                    lease = renewed;
-                }
-                None if fence.check().is_ok() => sleep(renew_in.min(TRY_AGAIN)).await,
-                None => return lease,
-            },
         }
     }
 }
 
-/// Waits until the connection is another one than it was; false: it never will be.
-async fn changed(connection: &mut watch::Receiver<Connection>, was: &Connection) -> bool {
-    connection.wait_for(|now| now != was).await.is_ok()
+/// Stops the worker when the queue has become another one than its settings say: whatever it did would be wrong, and the others must not count
+/// on it.
+#[derive(Debug)]
+struct Misfit {
+    why: OnceLock<BadSetting>,
+    stop: CancellationToken,
 }
 
-/// The lease for another term, or none when it is lost or the queue does not answer.
-async fn renew<Q: Deliver, H: Handle>(intake: &Intake<Q, H>, lease: &Lease) -> Option<Lease> {
-    let answer = tokio::time::timeout_at(lease.deadline, intake.queue.renew(lease)).await;
-    match answer {
-        Ok(Ok(renewed)) => Some(renewed),
-        Ok(Err(err)) => {
-            tracing::debug!(shard = lease.shard.0, error = &err as &dyn std::error::Error, "renewing a lease failed");
+impl Misfit {
+    /// Whether that is what the error says.
+    fn note(&self, error: &DeliverError) -> bool {
+        let DeliverError::Setting(bad) = error else { return false };
+        // Many may find it out at once, and say the same.
+        _ = self.why.set(bad.clone());
+        self.stop.cancel();
+        true
+    }
+}
+
+/// Owns this worker's share of the shards until `stop`, and then gives them back, each as soon as what is in hand of it is finished, and
+/// at the latest after `drain`; where others may wait for them, sooner.
+///
+/// # Errors
+/// The queue has become another one than the settings say, which has cancelled `stop`.
+pub(super) async fn own<Q: Deliver, H: Handle>(
+    intake: Arc<Intake<Q, H>>,
+    shards: Shards,
+    stop: CancellationToken,
+    drain: Duration,
+) -> Result<(), BadSetting> {
+    let plan = watch::Sender::new(Plan::default());
+    let (planned, done) = (plan.subscribe(), CancellationToken::new());
+    let able = Arc::new(Able::default());
+    let misfit = Arc::new(Misfit { why: OnceLock::new(), stop: stop.clone() });
+    let (among_others, holding) = (TaskTracker::new(), TaskTracker::new());
+    // Kept: a plan that nobody makes any more would be taken for the end.
+    let _alone = match intake.queue.peers() {
+        None => {
+            plan.send_replace(Plan::all(shards));
+            Some(plan)
+        }
+        Some(peers) => {
+            let (me, connection) = (intake.owner.as_str().into(), intake.queue.connection());
+            let members = Members { peers, me, shards, connection, plan, misfit: Arc::clone(&misfit) };
+            among_others.spawn(members.run(intake.store.clone(), Arc::clone(&able), stop.clone(), done.clone()));
             None
         }
-        Err(_) => None,
+    };
+    let failing = Arc::new(Failing::default());
+    for shard in shards.all() {
+        let (failing, able, misfit) = (Arc::clone(&failing), Arc::clone(&able), Arc::clone(&misfit));
+        let holder = Holder { intake: Arc::clone(&intake), shard, plan: planned.clone(), failing, able, misfit, drain };
+        holding.spawn(holder.hold(stop.clone()));
     }
+    holding.close();
+    holding.wait().await;
+    // Until here others can ask whether we live.
+    done.cancel();
+    among_others.close();
+    among_others.wait().await;
+    misfit.why.get().map_or(Ok(()), |bad| Err(bad.clone()))
 }
 
-/// So that the next owner need not wait for the term to end. Failing costs only that wait.
-async fn give_back<Q: Deliver, H: Handle>(intake: &Intake<Q, H>, lease: Lease) {
-    if let Err(err) = intake.queue.release(&lease).await {
-        tracing::debug!(shard = lease.shard.0, error = &err as &dyn std::error::Error, "giving a shard back failed");
-    }
+/// What holds one shard.
+struct Holder<Q: Deliver, H: Handle> {
+    intake: Arc<Intake<Q, H>>,
+    shard: Shard,
+    plan: watch::Receiver<Plan>,
+    failing: Arc<Failing>,
+    able: Arc<Able>,
+    misfit: Arc<Misfit>,
+    drain: Duration,
 }
 
-async fn wait(stop: &CancellationToken) {
-    tokio::select! {
-        () = sleep(TRY_AGAIN) => {}
-        () = stop.cancelled() => {}
+impl<Q: Deliver, H: Handle> Holder<Q, H> {
+    /// Holds the shard whenever it should be ours and can be had, until `stop`.
+    async fn hold(mut self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.can_begin() => {}
+            }
+            let begun = period::begin(&self.intake, self.shard).await;
+            if let Err(BeginError::Queue(error)) = &begun
+                && self.misfit.note(error)
+            {
+                return;
+            }
+            self.failing.note(self.shard, &begun);
+            match begun {
+                Ok(Some(begun)) => {
+                    let began = Instant::now();
+                    self.intake.owned.add(self.shard);
+                    self.intake.metrics.shards_owned.inc();
+                    let ended = period::keep(&self.intake, begun, &mut self.plan, &stop, self.drain).await;
+                    self.intake.owned.remove(self.shard);
+                    self.intake.metrics.shards_owned.dec();
+                    self.after(ended, &stop).await;
+                    if began.elapsed() < TRY_AGAIN {
+                        // What ended it so soon may do so again.
+                        self.pause(&stop).await;
+                    }
+                }
+                Ok(None) => self.pause(&stop).await,
+                Err(error) => {
+                    if let BeginError::Store(_) = error {
+                        self.able.not_now();
+                    }
+                    self.pause(&stop).await;
+                }
+            }
+        }
+    }
+
+    async fn after(&self, ended: Ended, stop: &CancellationToken) {
+        match ended {
+            Ended::Finished { lease, acked } => {
+                if let Err(err) = self.intake.queue.close(&lease, acked).await {
+                    tracing::debug!(
+                        shard = self.shard.0,
+                        error = &err as &dyn std::error::Error,
+                        "closing a period failed"
+                    );
+                }
+                self.give_back(&lease).await;
+            }
+            Ended::CutShort { lease } => {
+                self.intake.lanes.clear(|key| key.shard == self.shard);
+                // Otherwise it is ours still, under our own name, and the next period begins with it.
+                if stop.is_cancelled() || !self.plan.borrow().is_ours(self.shard) {
+                    self.give_back(&lease).await;
+                }
+            }
+        }
+    }
+
+    /// So that the next owner need not wait for the term to end. Failing costs only that wait.
+    async fn give_back(&self, lease: &Lease) {
+        if let Err(err) = self.intake.queue.release(lease).await {
+            tracing::debug!(shard = self.shard.0, error = &err as &dyn std::error::Error, "giving a shard back failed");
+        }
+    }
+
+    /// Waits until the shard should be ours, nobody else holds it, and there is a connection to ask over.
+    async fn can_begin(&mut self) {
+        let shard = self.shard;
+        let mut connection = self.intake.queue.connection();
+        let planned = self.plan.wait_for(|plan| plan.can_take(shard)).await.map(|_| ());
+        let connected = connection.wait_for(|now| now.connected).await.map(|_| ());
+        if planned.and(connected).is_err() {
+            // Nobody plans and nobody connects any more: the program ends.
+            std::future::pending().await
+        }
+    }
+
+    /// Ends early when the plan changes.
+    async fn pause(&mut self, stop: &CancellationToken) {
+        tokio::select! {
+            () = sleep(TRY_AGAIN) => {}
+            Ok(()) = self.plan.changed() => {}
+            () = stop.cancelled() => {}
+        }
     }
 }

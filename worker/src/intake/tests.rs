@@ -1,5 +1,6 @@
 //! From the queue through the lanes to what becomes of each update, over rows in a real SQLite file, with a handler that does as told.
 
+mod killed;
 mod queue;
 
 use std::{
@@ -41,6 +42,8 @@ enum Step {
     Panic,
     /// Begins, and ends when told.
     Hang(Arc<Notify>),
+    /// Begins, and says this when told.
+    SayLate(Arc<Notify>, Disposition),
     /// Gives no answer for it and all that comes after it.
     Silence,
 }
@@ -61,6 +64,10 @@ struct Script {
 }
 
 impl Handle for Script {
+    fn line(&self, envelope: &Envelope) -> Option<Source> {
+        (envelope.source != Source::Task).then_some(envelope.source)
+    }
+
     async fn buried(&self, _fence: &Fence, _job: &Job) {}
 
     async fn handle(&self, fence: &Fence, jobs: &[&Job]) -> Vec<Disposition> {
@@ -77,6 +84,10 @@ impl Handle for Script {
                 Some(Step::Hang(until)) => {
                     until.notified().await;
                     Disposition::Done
+                }
+                Some(Step::SayLate(until, disposition)) => {
+                    until.notified().await;
+                    disposition
                 }
                 Some(Step::Silence) => return answers,
             });
@@ -126,7 +137,7 @@ struct Bench {
     queue: Queue,
     script: Script,
     metrics: IntakeMetrics,
-    running: Option<(CancellationToken, JoinSet<()>)>,
+    running: Option<(CancellationToken, JoinSet<Result<(), BadSetting>>)>,
 }
 
 impl Bench {
@@ -157,7 +168,12 @@ impl Bench {
         let (stop, mut tasks) = self.running.take().expect("it runs");
         let told = Instant::now();
         stop.cancel();
-        timeout(SOON, tasks.join_next()).await.expect("it stops").expect("one task").expect("no panic");
+        timeout(SOON, tasks.join_next())
+            .await
+            .expect("it stops")
+            .expect("one task")
+            .expect("no panic")
+            .expect("its queue");
         told.elapsed()
     }
 
@@ -179,6 +195,19 @@ impl Bench {
 
     async fn until_rows(&self, count: u64) {
         self.until(&format!("a queue of {count}"), async || self.queue.rows().await == count).await;
+    }
+
+    /// Until the first chat's shard has a period after the one in which its first call was: another chat shows when.
+    async fn until_another_period(&self) {
+        let first = self.script.seen()[0].epoch;
+        let shard = |chat: i64| shards().of(RoutingKey(chat));
+        let beside = (OTHER..0).find(|chat| *chat != CHAT && shard(*chat) == shard(CHAT)).expect("one in four");
+        self.until("another period", async || {
+            let id = 100 + i64::try_from(self.script.seen().len()).expect("few");
+            self.publish(id, beside).await;
+            self.script.seen().iter().any(|seen| seen.updates[0] >= 100 && seen.epoch > first)
+        })
+        .await;
     }
 
     async fn until_seen(&self, update: i64, times: usize) {
@@ -348,22 +377,42 @@ async fn a_lease_that_cannot_be_renewed_ends_the_period_and_loses_nothing() {
     bench.until_seen(1, 1).await;
     bench.publish(2, CHAT).await;
     // The first period ends while its handler hangs; a later one delivers both again, behind it. Another chat of the shard shows when.
-    let first = bench.script.seen()[0].epoch;
-    let shard = |chat: i64| shards().of(RoutingKey(chat));
-    let beside = (OTHER..0).find(|chat| *chat != CHAT && shard(*chat) == shard(CHAT)).expect("one in four");
-    bench
-        .until("another period", async || {
-            let id = 100 + i64::try_from(bench.script.seen().len()).expect("few");
-            bench.publish(id, beside).await;
-            bench.script.seen().iter().any(|seen| seen.updates[0] >= 100 && seen.epoch > first)
-        })
-        .await;
+    bench.until_another_period().await;
     assert_eq!(bench.script.times(2), 0, "one chat, one handler at a time");
     bench.queue.end_leases(false);
     until.notify_one();
     bench.until_rows(0).await;
     assert!(bench.script.times(2) >= 1);
     assert!(bench.queue.letters().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_ends_after_its_period_puts_nothing_away() {
+    let mut bench = Bench::new().await;
+    bench.queue.end_leases(true);
+    let until = Arc::new(Notify::new());
+    let never = Disposition::Reject("it is not an update".to_owned());
+    bench.script.on(1, [Step::SayLate(Arc::clone(&until), never)]);
+    bench.start(SOON);
+    bench.publish(1, CHAT).await;
+    bench.until_seen(1, 1).await;
+    bench.until_another_period().await;
+    bench.queue.end_leases(false);
+    until.notify_one();
+    bench.until_rows(0).await;
+    assert_eq!(bench.script.times(1), 2, "whoever owns the shard has handled it");
+    assert!(bench.queue.letters().is_empty(), "{:?}", bench.queue.letters());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_period_whose_beginning_took_a_whole_term_begins_with_a_new_one() {
+    let mut bench = Bench::new().await;
+    bench.queue.open_late();
+    bench.publish(1, CHAT).await;
+    bench.start(SOON);
+    bench.until_rows(0).await;
+    assert_eq!(bench.script.times(1), 1);
+    bench.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -418,11 +467,13 @@ async fn a_stop_finishes_what_is_in_hand_within_its_time_and_leaves_the_rest() {
     };
     let (took, ()) = tokio::join!(bench.stop(), release);
     assert!(took >= A_WHILE, "{took:?}");
-    assert_eq!(bench.queue.rows().await, 0, "{:?}", bench.script.seen());
+    assert_eq!((bench.script.times(1), bench.script.times(2)), (1, 0), "what only waited is for the next one");
+    assert_eq!(bench.queue.rows().await, 1, "{:?}", bench.script.seen());
 
     // One that does not end in time stays in the queue.
     bench.script.on(3, [Step::Hang(Arc::clone(&until))]);
     bench.start(A_WHILE);
+    bench.until_rows(0).await;
     bench.publish(3, CHAT).await;
     bench.until_seen(3, 1).await;
     let took = bench.stop().await;
@@ -459,4 +510,31 @@ async fn a_press_passes_messages_that_wait() {
     bench.until_seen(2, 1).await;
     assert_eq!(bench.script.times(1), 1);
     bench.until_rows(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_person_does_waits_for_nobody_elses_and_keeps_its_order() {
+    let bench = Bench::running().await;
+    bench.script.on(1, [Step::Say(Disposition::Wait(Some(Duration::from_secs(3))))]);
+    let by = |user: i64, id: i64| Envelope { source: Source::User(UserId(user)), ..update(id, CHAT) };
+    bench.queue.publish(&by(7, 1)).await;
+    bench.until_seen(1, 1).await;
+    bench.queue.publish(&by(7, 2)).await;
+    bench.queue.publish(&by(8, 3)).await;
+    bench.until_seen(3, 1).await;
+    assert_eq!((bench.script.times(1), bench.script.times(2)), (1, 0));
+    bench.until_rows(0).await;
+    assert_eq!(bench.script.calls(), [[1], [3], [1], [2]]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ack_that_was_lost_on_its_way_is_sent_again_without_a_second_delivery() {
+    let bench = Bench::running().await;
+    bench.queue.lose_acks(1);
+    for id in [1, 2] {
+        bench.publish(id, CHAT).await;
+    }
+    bench.until_rows(1).await;
+    bench.until_rows(0).await;
+    assert_eq!((bench.script.times(1), bench.script.times(2), bench.queue.delivered_again()), (1, 1, 0));
 }

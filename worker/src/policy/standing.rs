@@ -52,6 +52,11 @@ impl Said {
         Self::ALL.iter().find(|(_, known)| *known == word).map(|(said, _)| *said)
     }
 
+    /// Whether it names the next step to a group that is not protected yet.
+    pub(crate) fn greets(self) -> bool {
+        matches!(self, Self::Upgrade | Self::Rights | Self::Protect)
+    }
+
     /// Whether enforcement waits for rights.
     pub(crate) fn pauses(self) -> bool {
         matches!(self, Self::Lacks(_))
@@ -99,8 +104,9 @@ pub(crate) fn next(own: Own, said: Option<Said>) -> Next {
     if paused {
         return if own.is_protected { Next::Resume } else { Next::Settle };
     }
+    let greets = said.is_some_and(Said::greets);
     if own.is_protected {
-        return Next::Nothing;
+        return if greets { Next::Settle } else { Next::Nothing };
     }
     let step = if own.is_basic {
         Said::Upgrade
@@ -111,7 +117,7 @@ pub(crate) fn next(own: Own, said: Option<Said>) -> Next {
     };
     match said {
         None | Some(Said::Goodbye) => Next::Say(step),
-        Some(Said::Upgrade | Said::Rights | Said::Protect) if said != Some(step) => Next::Correct(step),
+        Some(_) if greets && said != Some(step) => Next::Correct(step),
         Some(_) => Next::Nothing,
     }
 }
@@ -152,7 +158,10 @@ mod tests {
         let protected = |lack| Own { is_protected: true, ..own(lack) };
         let cases = [
             (protected(NONE), None, Next::Nothing),
-            (protected(NONE), Some(Said::Protect), Next::Nothing),
+            // The next step has been taken.
+            (protected(NONE), Some(Said::Protect), Next::Settle),
+            (protected(NONE), Some(Said::Upgrade), Next::Settle),
+            (protected(NONE), Some(Said::Well), Next::Nothing),
             (protected(DELETE), None, Next::Say(Said::Lacks(DELETE))),
             (protected(DELETE), Some(Said::Protect), Next::Say(Said::Lacks(DELETE))),
             (protected(DELETE), Some(Said::Well), Next::Say(Said::Lacks(DELETE))),

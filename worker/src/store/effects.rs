@@ -15,6 +15,9 @@ use super::{
     warnings::{self, Warning, WarningKind},
 };
 
+/// For so long a warning that was given up stands for a warning. Updates of one event come within moments of each other.
+const GIVEN_UP_FOR_MS: i64 = 10 * 60 * 1000;
+
 /// What an update had as an effect, and on whom.
 #[derive(Clone, Debug)]
 pub struct Offence {
@@ -89,8 +92,11 @@ impl Store {
         let fresh = mark(&mut tx, offences, now_ms).await?;
         let is_fresh = |offence: &&Offence| fresh.contains(&offence.mark.0);
         let new_mutes = add_mutes(&mut tx, group, offences.iter().filter(is_fresh), now_ms).await?;
-        add_warnings(&mut tx, group, offences.iter().filter(is_fresh), now_ms).await?;
         let mutes = open_mutes(&mut tx, group, offences).await?;
+        let older = mutes.values().filter(|mute| !new_mutes.contains(&mute.id));
+        let given_up = given_up(&mut tx, group, older, now_ms).await?;
+        let to_warn = offences.iter().filter(is_fresh).filter(|offence| !given_up.contains(&offence.user));
+        add_warnings(&mut tx, group, to_warn, now_ms).await?;
         let warnings = live_warnings(&mut tx, group, offences).await?;
         tasks::add(&mut tx, tasks).await?;
         tx.commit().await?;
@@ -232,6 +238,35 @@ async fn add_warnings<'o>(
         .rows(rows)
         .push(" ON CONFLICT (group_id, user_id) WHERE closed_ms IS NULL DO NOTHING");
     tx.run(sql).await.map(|_| ())
+}
+
+/// Who of these was warned for this very mute as often as may be, without anybody knowing whether it arrived: another event of the same join
+/// or post is no reason to begin anew. Asked only of those who were muted before, which is seldom.
+async fn given_up<'m>(
+    tx: &mut Tx<'_>,
+    group: ChatId,
+    muted: impl Iterator<Item = &'m Mute>,
+    now_ms: i64,
+) -> Result<BTreeSet<UserId>, StoreError> {
+    let muted: BTreeMap<UserId, i64> = muted.map(|mute| (mute.user, mute.created_ms)).collect();
+    if muted.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let sql = tx
+        .sql("given_up", "SELECT user_id, created_ms FROM warnings WHERE state = 'lost'")
+        .push(" AND group_id = $1 AND closed_ms > $2 AND attempts >= $3 AND user_id IN ")
+        .bind(group)
+        .bind(now_ms - GIVEN_UP_FOR_MS)
+        .bind(warnings::SENT_AT_MOST)
+        .list(muted.keys().copied());
+    let mut given_up = BTreeSet::new();
+    for row in tx.rows(sql).await? {
+        let (user, created_ms) = (UserId(row.int("user_id")?), row.int("created_ms")?);
+        if muted.get(&user).is_some_and(|muted_ms| created_ms >= *muted_ms) {
+            given_up.insert(user);
+        }
+    }
+    Ok(given_up)
 }
 
 async fn open_mutes(

@@ -79,8 +79,9 @@ fn passes_on_postgres(code: &str) -> bool {
     let class = code.get(..2).unwrap_or_default();
     // Connection, credentials (rotated ones), resources (connections, disk, memory), operator's hand, the server's own disk.
     matches!(class, "08" | "28" | "53" | "57" | "58")
-        // Deadlock, serialization; no such database (yet); read-only (a standby after a failover); a lock that was not to be had.
-        || matches!(code, SERIALIZATION_FAILURE | DEADLOCK | "3D000" | "25006" | "55P03")
+        // Deadlock, serialization; no such database (yet); read-only (a standby after a failover); a lock that was not to be had; a
+        // transaction in which this process, frozen for a while, has said nothing for too long.
+        || matches!(code, SERIALIZATION_FAILURE | DEADLOCK | "3D000" | "25006" | "55P03" | "25P03")
 }
 
 /// SQLite, "Result and Error Codes": the low byte is the primary one.
@@ -103,6 +104,7 @@ mod tests {
         let postgres = [
             ("08006", true),
             ("28P01", true),
+            ("25P03", true),
             ("3D000", true),
             ("40P01", true),
             ("53300", true),

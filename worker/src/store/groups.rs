@@ -36,6 +36,7 @@ pub struct ChannelRow {
     pub channel: ChannelId,
     pub title: String,
     pub username: Option<String>,
+    /// Of a group's channels: if an admin of the channel has required it there.
     pub invite_link: Option<String>,
     /// Why its breaker is open, if it is.
     pub broken: Option<String>,
@@ -49,7 +50,7 @@ pub struct Protect {
     /// Who answers for the protection: the last one who asked for it.
     pub owner: UserId,
     pub owner_username: Option<String>,
-    /// Its `broken` is not written. Without an invite link the known one stays.
+    /// Its `broken` is not written. Without an invite link the known one stays; with one, the group may hand it out.
     pub channel: ChannelRow,
     /// In the place of all that were required before, and not beside them.
     pub replaces: bool,
@@ -69,9 +70,8 @@ impl Store {
     pub async fn group(&self, group: ChatId) -> Result<Option<GroupRow>, StoreError> {
         let sql = self
             .sql("group", "SELECT g.owner_id, g.title, CASE WHEN g.enabled THEN 1 ELSE 0 END AS enabled,")
-            .push(
-                " CAST(g.params AS TEXT) AS params, c.channel_id, c.title AS channel_title, c.username, c.invite_link,",
-            )
+            .push(" CAST(g.params AS TEXT) AS params, c.channel_id, c.title AS channel_title, c.username,")
+            .push(" CASE WHEN l.may_invite THEN c.invite_link END AS invite_link,")
             .push(
                 " b.reason, s.said FROM protected_groups g LEFT JOIN group_channel_links l ON l.group_id = g.group_id",
             )
@@ -158,13 +158,16 @@ impl Store {
             tx.run(sql).await?;
         }
         let sql = tx
-            .sql("protect_link", "INSERT INTO group_channel_links (group_id, channel_id, position, created_ms)")
-            .push(
-                " SELECT $1, $2, COALESCE(MAX(position) + 1, 0), {now_ms} FROM group_channel_links WHERE group_id = $1",
+            .sql(
+                "protect_link",
+                "INSERT INTO group_channel_links (group_id, channel_id, position, created_ms, may_invite)",
             )
-            .push(" ON CONFLICT (group_id, channel_id) DO NOTHING")
+            .push(" SELECT $1, $2, COALESCE(MAX(position) + 1, 0), {now_ms}, $3 FROM group_channel_links")
+            .push(" WHERE group_id = $1 ON CONFLICT (group_id, channel_id) DO UPDATE")
+            .push(" SET may_invite = group_channel_links.may_invite OR excluded.may_invite")
             .bind(*group)
-            .bind(channel.channel);
+            .bind(channel.channel)
+            .bind(channel.invite_link.is_some());
         tx.run(sql).await?;
         if let Some(params) = &protect.params {
             let sql = write_params(&tx, *group, &storable(params)?);

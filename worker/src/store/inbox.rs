@@ -95,6 +95,11 @@ impl in_process::Inbox for Inbox {
         Ok(number(self.0.row(sql).await?, "waiting")?)
     }
 
+    async fn last(&self) -> Result<u64, InboxError> {
+        let sql = self.0.sql("inbox_last", "SELECT COALESCE(MAX(seq), 0) AS last FROM inbox");
+        Ok(number(self.0.row(sql).await?, "last")?)
+    }
+
     async fn buried(&self) -> Result<u64, InboxError> {
         let sql = self.0.sql("inbox_buried", "SELECT COUNT(*) AS buried FROM dead_letters");
         Ok(number(self.0.row(sql).await?, "buried")?)

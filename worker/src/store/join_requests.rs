@@ -22,6 +22,8 @@ pub struct JoinRequest {
     pub state: RequestState,
     /// What they were told in private, if they were.
     pub message: Option<MessageId>,
+    /// How often it was begun to tell them.
+    pub attempts: i64,
     /// When they asked, as Telegram tells.
     pub requested_ms: i64,
 }
@@ -76,7 +78,7 @@ impl From<RequestEnd> for RequestState {
     }
 }
 
-const COLUMNS: &str = "group_id, user_id, user_chat_id, name, state, message_id, requested_ms";
+const COLUMNS: &str = "group_id, user_id, user_chat_id, name, state, message_id, attempts, requested_ms";
 
 fn read(row: &Row) -> Result<JoinRequest, StoreError> {
     Ok(JoinRequest {
@@ -86,6 +88,7 @@ fn read(row: &Row) -> Result<JoinRequest, StoreError> {
         name: row.text("name")?,
         state: RequestState::read(&row.text("state")?).ok_or_else(|| row.bad("state"))?,
         message: row.maybe_int("message_id")?.map(MessageId),
+        attempts: row.int("attempts")?,
         requested_ms: row.int("requested_ms")?,
     })
 }
@@ -109,7 +112,7 @@ impl Store {
                 .push(" (group_id, user_id, user_chat_id, name, state, requested_ms)")
                 .push(" VALUES ($1, $2, $3, $4, 'waiting', $5) ON CONFLICT (group_id, user_id) DO UPDATE SET")
                 .push(" user_chat_id = excluded.user_chat_id, name = excluded.name, state = excluded.state,")
-                .push(" message_id = NULL, requested_ms = excluded.requested_ms, closed_ms = NULL")
+                .push(" message_id = NULL, attempts = 0, requested_ms = excluded.requested_ms, closed_ms = NULL")
                 .push(" WHERE excluded.requested_ms > join_requests.requested_ms")
                 .bind(request.group)
                 .bind(request.user)
@@ -141,6 +144,34 @@ impl Store {
         let rest = " WHERE closed_ms IS NULL AND user_id = $1 ORDER BY group_id";
         let sql = self.request_rows("open_join_requests_of", rest).bind(user);
         self.rows(sql).await?.iter().map(read).collect()
+    }
+
+    /// The person is about to be told, once more.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], or the database is not available.
+    pub async fn join_request_telling(&self, epoch: Epoch, group: ChatId, user: UserId) -> Result<(), StoreError> {
+        self.change_request(epoch, |tx| {
+            tx.sql("join_request_telling", "UPDATE join_requests SET attempts = attempts + 1")
+                .push(" WHERE group_id = $1 AND user_id = $2")
+                .bind(group)
+                .bind(user)
+        })
+        .await
+    }
+
+    /// The person was not told after all: as if it had not begun.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], or the database is not available.
+    pub async fn join_request_untold(&self, epoch: Epoch, group: ChatId, user: UserId) -> Result<(), StoreError> {
+        self.change_request(epoch, |tx| {
+            tx.sql("join_request_untold", "UPDATE join_requests SET attempts = attempts - 1")
+                .push(" WHERE group_id = $1 AND user_id = $2 AND attempts > 0")
+                .bind(group)
+                .bind(user)
+        })
+        .await
     }
 
     /// This is what the person was told.

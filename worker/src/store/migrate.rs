@@ -24,7 +24,9 @@ pub struct MigrationStatus {
 /// Why the schema is not, or could not be made, the one that this program needs.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
-    #[error("the database's schema is at version {found}, older than this program's {known}: run `worker migrate up`")]
+    #[error(
+        "the database's schema is at version {found}, older than this program's {known}: run `worker migrate up`; `gmbot` does it when it starts"
+    )]
     Older { found: i64, known: i64 },
     #[error(
         "the database's schema has version {found}, which this program does not know (it knows up to {known}): update the program, or run `worker migrate down` with the newer one"
@@ -79,12 +81,22 @@ fn migrator(backend: Backend) -> Migrator {
             migration!(2, "postgres", "0002_standing", "standing"),
             migration!(3, "postgres", "0003_breaker_notices", "breaker_notices"),
             migration!(4, "postgres", "0004_warning_kinds", "warning_kinds"),
+            migration!(5, "postgres", "0005_join_request_attempts", "join_request_attempts"),
+            migration!(6, "postgres", "0006_broadcast_hold", "broadcast_hold"),
+            migration!(7, "postgres", "0007_suspects", "suspects"),
+            migration!(8, "postgres", "0008_may_invite", "may_invite"),
+            migration!(9, "postgres", "0009_suspects_slow", "suspects_slow"),
         ],
         Backend::Sqlite => vec![
             migration!(1, "sqlite", "0001_initial", "initial"),
             migration!(2, "sqlite", "0002_standing", "standing"),
             migration!(3, "sqlite", "0003_breaker_notices", "breaker_notices"),
             migration!(4, "sqlite", "0004_warning_kinds", "warning_kinds"),
+            migration!(5, "sqlite", "0005_join_request_attempts", "join_request_attempts"),
+            migration!(6, "sqlite", "0006_broadcast_hold", "broadcast_hold"),
+            migration!(7, "sqlite", "0007_suspects", "suspects"),
+            migration!(8, "sqlite", "0008_may_invite", "may_invite"),
+            migration!(9, "sqlite", "0009_suspects_slow", "suspects_slow"),
         ],
     };
     let mut migrator = Migrator::with_migrations(all.into_iter().flatten().collect());

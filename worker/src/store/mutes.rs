@@ -22,6 +22,8 @@ pub struct Mute {
     pub state: MuteState,
     /// Telegram's `until_date`, in seconds; decided once and never changed.
     pub until_s: i64,
+    /// The same of the mute before this one, if they had one here: its call may land late.
+    pub earlier_until_s: Option<i64>,
     /// The restriction that was there before, as JSON, if there was one.
     pub before: Option<String>,
     pub created_ms: i64,
@@ -41,6 +43,9 @@ pub enum MuteState {
     Closed,
 }
 
+/// Why a mute is closed that this bot has lifted.
+pub const RELEASED: &str = "released";
+
 impl MuteState {
     /// The word in the database.
     pub fn as_str(self) -> &'static str {
@@ -57,8 +62,9 @@ impl MuteState {
     }
 }
 
-pub(super) const COLUMNS: &str =
-    "id, group_id, user_id, name, state, until_s, restriction_before, created_ms, closed_ms, closed_why";
+pub(super) const COLUMNS: &str = "id, group_id, user_id, name, state, until_s, restriction_before, created_ms, closed_ms, closed_why, \
+     (SELECT earlier.until_s FROM mutes earlier WHERE earlier.group_id = mutes.group_id AND earlier.user_id = mutes.user_id \
+     AND earlier.id < mutes.id ORDER BY earlier.id DESC LIMIT 1) AS earlier_until_s";
 
 pub(super) fn read(row: &Row) -> Result<Mute, StoreError> {
     Ok(Mute {
@@ -68,6 +74,7 @@ pub(super) fn read(row: &Row) -> Result<Mute, StoreError> {
         name: row.text("name")?,
         state: MuteState::read(&row.text("state")?).ok_or_else(|| row.bad("state"))?,
         until_s: row.int("until_s")?,
+        earlier_until_s: row.maybe_int("earlier_until_s")?,
         before: row.maybe_text("restriction_before")?,
         created_ms: row.int("created_ms")?,
         closed_ms: row.maybe_int("closed_ms")?,
@@ -116,6 +123,18 @@ impl Store {
         self.row(sql).await?.map_or(Ok(0), |row| row.int("open"))
     }
 
+    /// How many mutes in the group this bot has lifted, as far back as they are kept.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn count_released(&self, group: ChatId) -> Result<i64, StoreError> {
+        let sql = self
+            .sql("count_released", "SELECT COUNT(*) AS released FROM mutes WHERE group_id = $1 AND closed_why = $2")
+            .bind(group)
+            .bind(RELEASED);
+        self.row(sql).await?.map_or(Ok(0), |row| row.int("released"))
+    }
+
     /// Where this person is muted.
     ///
     /// # Errors
@@ -138,6 +157,18 @@ impl Store {
     pub async fn last_mute(&self, group: ChatId, user: UserId) -> Result<Option<Mute>, StoreError> {
         let sql = self.select("last_mute", " WHERE group_id = $1 AND user_id = $2 ORDER BY id DESC LIMIT 1");
         self.row(sql.bind(group).bind(user)).await?.as_ref().map(read).transpose()
+    }
+
+    /// The mute is in place: Telegram has said so, or shows it. Who can speak later has been freed by somebody, and is not muted for the same
+    /// again.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], or the database is not available.
+    pub async fn confirm_mute(&self, epoch: Epoch, mute: &Mute) -> Result<(), StoreError> {
+        if mute.state == MuteState::Pending {
+            self.set_mute_state(epoch, mute.id, &[MuteState::Pending], MuteState::Active, None, &[]).await?;
+        }
+        Ok(())
     }
 
     /// Moves a mute on, if it is in one of the states `from`; says whether it did. Closing notes when and why. The tasks are written with

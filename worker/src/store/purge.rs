@@ -12,12 +12,15 @@ pub enum Outlived {
     /// Warnings that are gone.
     Warnings,
     JoinRequests,
+    /// Updates that were under suspicion, whose messages are gone.
+    Suspects,
     /// What could not be handled. On SQLite only: JetStream forgets its own.
     DeadLetters,
 }
 
 impl Outlived {
-    pub const ALL: [Self; 5] = [Self::Marks, Self::Mutes, Self::Warnings, Self::JoinRequests, Self::DeadLetters];
+    pub const ALL: [Self; 6] =
+        [Self::Marks, Self::Mutes, Self::Warnings, Self::JoinRequests, Self::Suspects, Self::DeadLetters];
 }
 
 /// As many rows as one call takes away.
@@ -46,6 +49,11 @@ impl Store {
                 "purge_join_requests",
                 "DELETE FROM join_requests WHERE (group_id, user_id) IN \
                  (SELECT group_id, user_id FROM join_requests WHERE closed_ms < $1 ORDER BY closed_ms LIMIT $2)",
+            ),
+            (Outlived::Suspects, _) => (
+                "purge_suspects",
+                "DELETE FROM suspects WHERE message_id IN \
+                 (SELECT message_id FROM suspects WHERE at_ms < $1 ORDER BY at_ms LIMIT $2)",
             ),
             (Outlived::DeadLetters, Backend::Postgres) => return Ok(0),
             (Outlived::DeadLetters, Backend::Sqlite) => (

@@ -20,7 +20,7 @@ pub(super) enum Backend {
 
 /// The words that the two databases do not share; everything else is written once.
 const WORDS: [(&str, &str, &str); 4] = [
-    // For columns that tell people when something was; decisions use the time that the caller gives.
+    // For columns that tell people when something was, and for the hold of a broadcast; other decisions use the time that the caller gives.
     (
         "{now_ms}",
         "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",

@@ -169,6 +169,22 @@ impl Store {
         self.run(sql).await.map(|_| ())
     }
 
+    /// What was due at `now_ms` and found no room is due again at `again_ms`.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn put_off_tasks(&self, ids: &[i64], now_ms: i64, again_ms: i64) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let sql = self
+            .sql("put_off_tasks", "UPDATE tasks SET due_ms = $1 WHERE due_ms <= $2 AND id IN ")
+            .bind(again_ms)
+            .bind(now_ms)
+            .list(ids.iter().copied());
+        self.run(sql).await.map(|_| ())
+    }
+
     /// # Errors
     /// The database is not available, or the row cannot be read.
     pub async fn task(&self, id: i64) -> Result<Option<TaskRow>, StoreError> {

@@ -1,6 +1,7 @@
 //! The same questions on both databases: a file each, and every test once on SQLite and once on Postgres.
 
 mod breakers;
+mod broadcasts;
 pub(crate) mod database;
 mod durable_queue;
 mod failures;
@@ -10,9 +11,11 @@ mod join_requests;
 mod moves;
 mod offences;
 mod purge;
+mod resort;
 mod rows;
 mod schema;
 mod standings;
+mod suspects;
 mod tasks;
 
 use shared::{

@@ -1,5 +1,7 @@
 //! Warnings: who is to be told, who has been, by which message.
 
+use std::collections::BTreeMap;
+
 use shared::ids::{ChannelId, ChatId, MessageId, UserId};
 
 use super::{
@@ -22,7 +24,7 @@ pub struct Warning {
     pub state: WarningState,
     pub kind: WarningKind,
     pub message: Option<MessageId>,
-    /// The topic that the offending message came from.
+    /// The topic that the offending message came from, as long as one can write there.
     pub thread: Option<i64>,
     pub missing: Vec<ChannelId>,
     /// Its message is one for several people, which is edited as they come and go.
@@ -41,6 +43,14 @@ pub enum WarningState {
     Removed,
     /// It could not be sent, or its outcome will never be known.
     Lost,
+}
+
+/// One of the times that sending a warning began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    pub warning: i64,
+    /// The warning's count of attempts from then on, until somebody begins once more.
+    pub number: i64,
 }
 
 /// What a warning is for.
@@ -68,6 +78,9 @@ impl WarningKind {
         [Self::Offence, Self::Join, Self::Left].into_iter().find(|kind| kind.as_str() == text)
     }
 }
+
+/// A send whose outcome is not known is repeated once: a warning twice is better than none, and three times is not.
+pub const SENT_AT_MOST: i64 = 2;
 
 /// How a warning ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +142,9 @@ pub(super) fn missing_text(missing: &[ChannelId]) -> String {
     format!("[{}]", numbers.join(","))
 }
 
+/// As many ids as one statement names: SQLite binds 32,766 values, Postgres 65,535, and a raid may be larger.
+const IDS_AT_ONCE: usize = 500;
+
 impl Store {
     /// What waits for the group's send budget, and what may not have arrived; oldest first.
     ///
@@ -177,7 +193,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Fenced`], or the database is not available.
     pub async fn warning_sending(&self, epoch: Epoch, ids: &[i64]) -> Result<(), StoreError> {
-        self.change_warnings(epoch, ids, &[], |tx| {
+        self.change_warnings(epoch, ids, |tx| {
             tx.sql("warning_sending", "UPDATE warnings SET state = 'sending', attempts = attempts + 1")
                 .push(" WHERE closed_ms IS NULL AND id IN ")
         })
@@ -189,31 +205,69 @@ impl Store {
     /// # Errors
     /// [`StoreError::Fenced`], or the database is not available.
     pub async fn warning_wanted(&self, epoch: Epoch, ids: &[i64]) -> Result<(), StoreError> {
-        self.change_warnings(epoch, ids, &[], |tx| {
+        self.change_warnings(epoch, ids, |tx| {
             tx.sql("warning_wanted", "UPDATE warnings SET state = 'wanted', attempts = attempts - 1")
                 .push(" WHERE state = 'sending' AND id IN ")
         })
         .await
     }
 
-    /// These are carried by this message, which is `shared` if it is for several people. One that was closed meanwhile stays closed but knows its message, so that it can be removed. The
-    /// tasks are written in any case, since the message stands in any case.
+    /// The same, because their topic is closed or gone: from now on they belong to none.
     ///
     /// # Errors
     /// [`StoreError::Fenced`], or the database is not available.
+    pub async fn warning_wanted_outside(&self, epoch: Epoch, ids: &[i64]) -> Result<(), StoreError> {
+        self.change_warnings(epoch, ids, |tx| {
+            tx.sql("warning_wanted_outside", "UPDATE warnings SET state = 'wanted', attempts = attempts - 1,")
+                .push(" thread_id = NULL WHERE state = 'sending' AND id IN ")
+        })
+        .await
+    }
+
+    /// These sends are carried by this message, which is `shared` if it is for several people. Gives the warnings that know it by now: not
+    /// those whose sending somebody has begun once more, and not those that have moved to another group.
+    ///
+    /// No epoch: that Telegram has taken a message is no decision but a fact, and who comes after us must know it, or would tell them again. A
+    /// warning that was closed meanwhile stays closed but knows its message, so that it can be removed. The tasks are written in any case,
+    /// since the message stands in any case.
+    ///
+    /// # Errors
+    /// The database is not available.
     pub async fn warning_sent(
         &self,
-        epoch: Epoch,
-        ids: &[i64],
+        group: ChatId,
+        sends: &[Attempt],
         message: MessageId,
         shared: bool,
         tasks: &[NewTask],
-    ) -> Result<(), StoreError> {
-        self.change_warnings(epoch, ids, tasks, |tx| {
-            tx.sql("warning_sent", "UPDATE warnings SET message_id = $1, shared = $2,")
-                .push(" state = CASE WHEN closed_ms IS NULL THEN 'sent' ELSE state END WHERE id IN ")
-                .bind(message)
-                .bind(i64::from(shared))
+    ) -> Result<Vec<i64>, StoreError> {
+        let mut by_attempt: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for send in sends {
+            by_attempt.entry(send.number).or_default().push(send.warning);
+        }
+        repeated(async || {
+            let mut tx = self.begin_unfenced().await?;
+            let mut known = Vec::with_capacity(sends.len());
+            for (attempt, ids) in &by_attempt {
+                for some in ids.chunks(IDS_AT_ONCE) {
+                    let sql = tx
+                        .sql("warning_sent", "UPDATE warnings SET message_id = $1, shared = $2,")
+                        .push(" state = CASE WHEN closed_ms IS NULL THEN 'sent' ELSE state END")
+                        .push(" WHERE group_id = $3 AND attempts = $4 AND id IN ")
+                        .bind(message)
+                        .bind(i64::from(shared))
+                        .bind(group)
+                        .bind(*attempt)
+                        .list(some.iter().copied())
+                        .push(" RETURNING id");
+                    for row in tx.rows(sql).await? {
+                        known.push(row.int("id")?);
+                    }
+                }
+            }
+            tasks::add(&mut tx, tasks).await?;
+            tx.commit().await?;
+            Ok(known)
         })
         .await
     }
@@ -223,7 +277,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Fenced`], or the database is not available.
     pub async fn warning_closed(&self, epoch: Epoch, ids: &[i64], end: WarningEnd) -> Result<(), StoreError> {
-        self.change_warnings(epoch, ids, &[], |tx| {
+        self.change_warnings(epoch, ids, |tx| {
             tx.sql("warning_closed", "UPDATE warnings SET state = $1, closed_ms = {now_ms}")
                 .push(" WHERE closed_ms IS NULL AND id IN ")
                 .bind(WarningState::from(end).as_str())
@@ -231,21 +285,19 @@ impl Store {
         .await
     }
 
-    /// Runs an update that ends in `id IN`, with its tasks, under the fence.
+    /// Runs an update that ends in `id IN`, under the fence.
     async fn change_warnings(
         &self,
         epoch: Epoch,
         ids: &[i64],
-        tasks: &[NewTask],
         update: impl Fn(&Tx<'_>) -> Sql,
     ) -> Result<(), StoreError> {
         repeated(async || {
             let mut tx = self.begin(epoch).await?;
-            if !ids.is_empty() {
-                let sql = update(&tx).list(ids.iter().copied());
+            for some in ids.chunks(IDS_AT_ONCE) {
+                let sql = update(&tx).list(some.iter().copied());
                 tx.run(sql).await?;
             }
-            tasks::add(&mut tx, tasks).await?;
             tx.commit().await
         })
         .await

@@ -1,7 +1,7 @@
 //! `/allow` and `/disallow`: whom a group lets write without subscribing.
 
 use super::{
-    Named, Words,
+    Named, Words, sentences,
     shown::{fitting, shown},
 };
 use crate::{pressed::Pressed, store::allowed::Allowed, telegram::message::Keyboard};
@@ -12,48 +12,37 @@ const NAMES_LENGTH: usize = 1500;
 /// More buttons than this are no help.
 const BUTTONS: usize = 20;
 
-pub(crate) const ALREADY_FREE: &str = "That is an admin of this group: admins can always write.";
-pub(crate) const NOT_A_PERSON: &str = "I do not check that one: bots and posts of the linked channel can always write.";
-pub(crate) const NO_SUCH_ID: &str = "I need a person or a channel: reply to one of their messages with /allow, or give a numeric id, for example /allow 123456789. A channel's @name works too.";
-
 /// How to use the command, and who is on the list.
 pub(crate) fn usage(listed: &[Allowed]) -> String {
-    let how = "To let somebody write without subscribing, reply to their message (or to my warning to them) with /allow, or send /allow with their numeric id, or with a channel's. /disallow takes it back.";
-    if listed.is_empty() {
-        return format!("{how}\n\nNobody is on the list.");
-    }
-    format!("{how}\n\nOn the list: {}.", fitting(&listed.iter().map(called).collect::<Vec<_>>(), NAMES_LENGTH))
+    let names = fitting(&listed.iter().map(called).collect::<Vec<_>>(), NAMES_LENGTH);
+    let list = if listed.is_empty() { sentences::NOBODY_LISTED.to_owned() } else { sentences::people_listed(names) };
+    format!("{}\n\n{list}", sentences::ALLOW_USAGE)
 }
 
 pub(crate) fn allowed(who: &Allowed) -> String {
-    format!("{} can write here without subscribing.", called(who))
+    sentences::allowed(called(who))
 }
 
 pub(crate) fn disallowed(who: &Allowed) -> String {
-    format!("{} is off the list, and has to subscribe like everybody else.", called(who))
+    sentences::disallowed(called(who))
 }
 
 pub(crate) fn not_listed(who: &Allowed) -> String {
-    format!("{} is not on the list.", called(who))
+    sentences::not_listed(called(who))
 }
 
 /// The warning names several people: which one is meant?
 pub(crate) fn which_one(people: &[Named]) -> Words {
-    let button = |person: &Named| vec![Words::button(shown(&person.name, "friend"), &Pressed::Allow(person.user))];
+    let button =
+        |person: &Named| vec![Words::button(shown(&person.name, sentences::FRIEND), &Pressed::Allow(person.user))];
     let rows = people.iter().take(BUTTONS).map(button).collect();
-    Words {
-        text: "That warning is for several people. Who may write without subscribing?".to_owned(),
-        keyboard: Some(Keyboard { rows }),
-    }
+    Words { text: sentences::ALLOW_WHOM.to_owned(), keyboard: Some(Keyboard { rows }) }
 }
-
-/// The same for the way back, which has no hurry: nobody on the list is warned.
-pub(crate) const WHICH_ONE_NOT: &str = "That warning is for several people. Please send /disallow with the numeric id of the one you mean; /allow shows the list.";
 
 fn called(who: &Allowed) -> String {
     match shown(&who.name, "") {
         name if name.is_empty() => who.subject.to_string(),
-        name => format!("{name} ({})", who.subject),
+        name => sentences::named_with_id(name, who.subject),
     }
 }
 

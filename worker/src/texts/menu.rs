@@ -1,18 +1,20 @@
 //! What clients offer when somebody types a slash: commands and what they do.
 
+use super::sentences;
+
 type Menu = &'static [(&'static str, &'static str)];
 
-pub(crate) const IN_PRIVATE: Menu = &[("start", "What I do, and where you are muted"), ("help", "How it works")];
+pub(crate) const IN_PRIVATE: Menu = &[("start", sentences::MENU_START), ("help", sentences::MENU_HELP)];
 
-pub(crate) const IN_GROUPS: Menu = &[("status", "How things stand in this group"), ("help", "How it works")];
+pub(crate) const IN_GROUPS: Menu = &[("status", sentences::MENU_STATUS), ("help", sentences::MENU_HELP)];
 
 pub(crate) const FOR_ADMINS: Menu = &[
-    ("setup", "What is done and what is missing"),
-    ("protect", "Require a channel: /protect @channel"),
-    ("unprotect", "Stop, and free everybody I muted"),
-    ("status", "How things stand in this group"),
-    ("settings", "Change how I work here"),
-    ("allow", "Let somebody write without subscribing"),
-    ("disallow", "Take that back"),
-    ("help", "How it works"),
+    ("setup", sentences::MENU_SETUP),
+    ("protect", sentences::MENU_PROTECT),
+    ("unprotect", sentences::MENU_UNPROTECT),
+    ("status", sentences::MENU_STATUS),
+    ("settings", sentences::MENU_SETTINGS),
+    ("allow", sentences::MENU_ALLOW),
+    ("disallow", sentences::MENU_DISALLOW),
+    ("help", sentences::MENU_HELP),
 ];

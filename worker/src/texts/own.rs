@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::reply;
+use super::{Links, Words, reply, sentences};
 use crate::{
     policy::standing::{Lack, Said},
+    pressed::{Pressed, SetupStep},
     store::counts::Counts,
     telegram::{
         message::{Button, Keyboard, Outgoing, Press},
@@ -12,28 +13,23 @@ use crate::{
     },
 };
 
-const HELLO: &str = "Hello! I keep a group for the subscribers of a channel.";
-const UPGRADE: &str = "This is a basic group, where Telegram lets no bot mute anybody. Next step: turn it into a supergroup. Open the group's settings and, for example, make the chat history visible to new members.";
-const RIGHTS: &str = "Next step: make me an admin here who may delete messages and ban users.";
-const PROTECT: &str =
-    "Next step: send /protect @channel here, with the name of your channel. /setup shows what else is to do.";
-
-pub(crate) const RESUMED: &str = "Thank you, I have the rights I need again: protection is on.";
-const GOODBYE: &str = "Hello! I am a private bot and work only in the groups of the person who runs me, so I am leaving again. All the best!";
-
 /// What is said, or None for what goes without saying.
 pub(crate) fn words(said: Said, bot: &str) -> Option<Outgoing> {
-    let (text, button) = match said {
-        Said::Upgrade => (format!("{HELLO}\n\n{UPGRADE}"), Some(how_it_works(bot))),
-        Said::Rights => (format!("{HELLO}\n\n{RIGHTS}"), Some(make_me_admin(bot))),
-        Said::Protect => (format!("{HELLO}\n\n{PROTECT}"), Some(how_it_works(bot))),
-        Said::Lacks(lack) => (lacks(lack), Some(make_me_admin(bot))),
-        Said::Goodbye => (GOODBYE.to_owned(), None),
+    let (text, buttons) = match said {
+        Said::Upgrade => (hello(sentences::NEXT_UPGRADE), vec![how_it_works(bot)]),
+        Said::Rights => (hello(sentences::NEXT_RIGHTS), vec![Some(Links(bot).to_group(sentences::MAKE_ADMIN))]),
+        Said::Protect => (hello(sentences::NEXT_PROTECT), vec![Some(set_up()), how_it_works(bot)]),
+        Said::Lacks(lack) => (lacks(lack), vec![Some(Links(bot).to_group(sentences::MAKE_ADMIN))]),
+        Said::Goodbye => (sentences::GOODBYE.to_owned(), Vec::new()),
         Said::Well => return None,
     };
-    let row: Vec<Button> = button.flatten().into_iter().collect();
-    let keyboard = (!row.is_empty()).then(|| Keyboard { rows: vec![row] });
+    let rows: Vec<Vec<Button>> = buttons.into_iter().flatten().map(|button| vec![button]).collect();
+    let keyboard = (!rows.is_empty()).then_some(Keyboard { rows });
     Some(Outgoing { text, keyboard, ..Outgoing::default() })
+}
+
+fn hello(next_step: &str) -> String {
+    format!("{}\n\n{next_step}", sentences::HELLO)
 }
 
 fn lacks(lack: Lack) -> String {
@@ -42,19 +38,15 @@ fn lacks(lack: Lack) -> String {
         can_restrict_members: !lack.restrict,
         ..AdminRights::default()
     };
-    format!(
-        "Protection is paused: I am missing the right to {} here. Please make me an admin who may do that, and I go on by myself.",
-        reply::lacking(own).join(" and ")
-    )
+    sentences::paused(reply::lacking(own).join(sentences::AND))
+}
+
+fn set_up() -> Button {
+    Words::button(sentences::SET_UP, &Pressed::Setup(SetupStep::Open))
 }
 
 fn how_it_works(bot: &str) -> Option<Button> {
-    open("How it works", &format!("https://t.me/{bot}?start=help"))
-}
-
-/// Opens Telegram's own dialogue with the two rights ticked (telegram.md 7.6).
-fn make_me_admin(bot: &str) -> Option<Button> {
-    open("Make me an admin", &format!("https://t.me/{bot}?startgroup=setup&admin=delete_messages+restrict_members"))
+    open(sentences::HOW_IT_WORKS, &format!("https://t.me/{bot}?start=help"))
 }
 
 fn open(text: &str, url: &str) -> Option<Button> {
@@ -74,13 +66,13 @@ pub(crate) struct Stats {
 pub(crate) fn stats(stats: &Stats) -> String {
     let Counts { groups, channels, open_mutes, open_breakers } = stats.counts;
     [
-        format!("Protected groups: {groups}"),
-        format!("Required channels: {channels}"),
-        format!("Open mutes: {open_mutes}"),
-        format!("Channels that cannot be checked: {open_breakers}"),
-        format!("Waiting in the queue: {}", stats.lag),
-        format!("Dead letters: {}", stats.dead_letters),
-        format!("Version {}, up for {}", env!("CARGO_PKG_VERSION"), lasted(stats.up)),
+        sentences::stats_groups(groups),
+        sentences::stats_channels(channels),
+        sentences::stats_mutes(open_mutes),
+        sentences::stats_breakers(open_breakers),
+        sentences::stats_waiting(stats.lag),
+        sentences::stats_dead(stats.dead_letters),
+        sentences::stats_version(env!("CARGO_PKG_VERSION"), lasted(stats.up)),
     ]
     .join("\n")
 }
@@ -88,9 +80,9 @@ pub(crate) fn stats(stats: &Stats) -> String {
 fn lasted(time: Duration) -> String {
     let minutes = time.as_secs() / 60;
     match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (days, hours, _) => format!("{days} d {hours} h"),
+        (0, 0, minutes) => sentences::up_minutes(minutes),
+        (0, hours, minutes) => sentences::up_hours(hours, minutes),
+        (days, hours, _) => sentences::up_days(days, hours),
     }
 }
 
@@ -106,7 +98,7 @@ mod tests {
                 Said::Rights,
                 "may delete messages and ban users",
                 "Make me an admin",
-                "https://t.me/gate_bot?startgroup=setup&admin=delete_messages+restrict_members",
+                "https://t.me/gate_bot?startgroup&admin=delete_messages+restrict_members",
             ),
             (Said::Protect, "/protect @channel", "How it works", "https://t.me/gate_bot?start=help"),
         ];
@@ -116,7 +108,8 @@ mod tests {
             };
             assert!(text.starts_with("Hello!") && text.contains(step) && text.len() < 400, "{text}");
             let button = Button { text: label.to_owned(), press: Press::Open(url.parse().expect("a URL")) };
-            assert_eq!(keyboard.rows, [[button]]);
+            assert_eq!(keyboard.rows.last(), Some(&vec![button]));
+            assert_eq!(keyboard.rows.contains(&vec![set_up()]), said == Said::Protect);
         }
         assert_eq!(words(Said::Well, "gate_bot"), None);
     }

@@ -3,9 +3,9 @@
 use shared::ids::ChatId;
 
 use super::{
-    Filling, Links, Named, TITLES_LENGTH, Words, keyboard, lacking, setup,
+    Filling, Links, Named, TITLES_LENGTH, Words, keyboard, lacking, sentences, setup,
     shown::{fitting, shown, truncated},
-    title,
+    title, to_join,
 };
 use crate::{
     groups::Rules,
@@ -28,31 +28,23 @@ const HELD_AT_MOST: usize = 5;
 const LABEL: usize = 64;
 
 pub(crate) fn page(page: MenuPage, links: Links<'_>) -> Words {
-    let back = || vec![Words::button("Back", &Pressed::Menu(MenuPage::Start))];
+    let back = || vec![Words::button(sentences::BACK, &Pressed::Menu(MenuPage::Start))];
     let (text, rows) = match page {
         MenuPage::Setup => return setup::in_private(links),
         MenuPage::Start => (
-            "Hello! I keep a group for the subscribers of a channel: whoever writes there and is not subscribed is shown where to join, and can write as soon as they have.",
+            sentences::START_PAGE,
             vec![
-                vec![links.to_group("Add me to a group")],
-                vec![Words::button("How it works", &Pressed::Menu(MenuPage::How))],
-                vec![Words::button("Set up", &Pressed::Menu(MenuPage::Setup))],
-                vec![Words::button("Commands", &Pressed::Menu(MenuPage::Commands))],
+                vec![links.to_group(sentences::ADD_TO_GROUP)],
+                vec![Words::button(sentences::HOW_IT_WORKS, &Pressed::Menu(MenuPage::How))],
+                vec![Words::button(sentences::SET_UP, &Pressed::Menu(MenuPage::Setup))],
+                vec![Words::button(sentences::COMMANDS, &Pressed::Menu(MenuPage::Commands))],
             ],
         ),
-        MenuPage::How => (
-            "Somebody writes in your group who is not subscribed to your channel: I delete the message, mute the person, and tell them where to join.\n\nOnce they have joined, they can write again at once, by themselves or with the button I have joined.\n\nAdmins can always write. When I cannot find out whether somebody is subscribed, I leave them alone. A mute ends by itself after a day, or when you tell me to.",
-            vec![back()],
-        ),
-        MenuPage::Commands => (
-            "In your group, for admins:\n\n/setup - what is done and what is missing\n/protect @channel - only subscribers can write\n/unprotect - stop, and free everybody I muted\n/settings - texts, times and how strict I am\n/allow - let somebody write without subscribing\n/disallow - no longer\n/status - how things stand\n\nHere:\n/start - this menu, and where you are muted\n/help - these commands",
-            vec![back()],
-        ),
+        MenuPage::How => (sentences::HOW_PAGE, vec![back()]),
+        MenuPage::Commands => (sentences::COMMANDS_PAGE, vec![back()]),
     };
     Words { text: text.to_owned(), keyboard: Some(Keyboard { rows }) }
 }
-
-pub(crate) const FREED: &str = "Nothing holds you back any more: you can write in your groups.";
 
 /// Where they cannot write, why, and the buttons to change that. None: nowhere.
 pub(crate) fn held(reader: &Named, held: &[Held<'_>]) -> Option<Words> {
@@ -60,37 +52,36 @@ pub(crate) fn held(reader: &Named, held: &[Held<'_>]) -> Option<Words> {
     if shown_here.is_empty() {
         return None;
     }
-    let mut text = "You cannot write yet in these groups:".to_owned();
+    let mut text = sentences::HELD.to_owned();
     let mut rows: Vec<Vec<Button>> = Vec::new();
     for held in shown_here {
         let lacking = lacking(held.rules, &held.missing);
         let titles = |banned: bool| {
             let some = lacking.iter().filter(|lacking| lacking.banned == banned).map(|lacking| title(lacking.channel));
-            fitting(&some.collect::<Vec<_>>(), TITLES_LENGTH)
+            let some = some.collect::<Vec<_>>();
+            if banned { fitting(&some, TITLES_LENGTH) } else { to_join(held.rules, &some, TITLES_LENGTH) }
         };
-        let group = shown(&held.rules.title, "a group");
+        let group = shown(&held.rules.title, sentences::A_GROUP);
         let (open, closed) = (titles(false), titles(true));
-        text += &format!("\n\n{group}\n");
-        if !open.is_empty() {
-            text += &format!("Please subscribe to {open}, then press the button. ");
-        }
-        if !closed.is_empty() {
-            text += &format!("You are banned from {closed}: please ask an admin there to let you in.");
-        }
+        let why = [
+            (!open.is_empty()).then(|| sentences::held_join(&open)),
+            (!closed.is_empty()).then(|| sentences::held_banned(closed)),
+        ];
+        text += &format!("\n\n{group}\n{}", why.into_iter().flatten().collect::<Vec<_>>().join(" "));
         let people = std::slice::from_ref(reader);
         let filling = Filling { people, group: &held.rules.title, channels: &open };
         let mut own = keyboard(held.rules, &lacking, filling, Pressed::JoinedIn(held.group).data()).rows;
         if shown_here.len() > 1
             && let Some(button) = own.last_mut().and_then(|row| row.first_mut())
         {
-            button.text = truncated(&format!("{}: {group}", button.text), LABEL);
+            button.text = truncated(&sentences::several_buttons(&button.text, &group), LABEL);
         }
         rows.extend(own);
     }
     if !others.is_empty() {
-        text += &format!("\n\nAnd in {} more: send /start again when you are done with these.", others.len());
+        text += &format!("\n\n{}", sentences::held_in_others(others.len()));
     }
-    Some(Words { text: text.trim_end().replace(" \n", "\n"), keyboard: Some(Keyboard { rows }) })
+    Some(Words { text, keyboard: Some(Keyboard { rows }) })
 }
 
 #[cfg(test)]

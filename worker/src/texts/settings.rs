@@ -3,10 +3,10 @@
 use shared::ids::UserId;
 
 use super::{
-    BUTTON_LENGTH, JOIN_BUTTON, MESSAGE_LENGTH, Named, TITLES_LENGTH, VERIFY_BUTTON, WARNING, Words, chosen,
-    shown::{fitting, shown, truncated},
+    BUTTON_LENGTH, MESSAGE_LENGTH, Named, TITLES_LENGTH, Words, chosen, sentences,
+    shown::{shown, truncated},
     template::{Filling, fill},
-    title,
+    title, to_join,
 };
 use crate::{
     groups::{Rules, Setting, Settings},
@@ -20,19 +20,13 @@ const EXPLAINED: usize = 800;
 /// A title or value inside a button.
 const VALUE: usize = 24;
 
-pub(crate) const TOO_LONG: &str =
-    "I cannot use that: it is empty or too long. A warning has room for 1000 characters, a button for 64.";
-
 pub(crate) fn list(rules: &Rules) -> Words {
-    let text = format!(
-        "Settings of {}\n\nEach button shows how it is now. Press one to change it.",
-        shown(&rules.title, "this group")
-    );
+    let text = sentences::settings_list(shown(&rules.title, sentences::THIS_GROUP));
     let row = |setting: Setting| {
-        let label = format!("{}: {}", name(setting), truncated(&value(setting, &rules.settings), VALUE));
+        let label = sentences::setting_button(name(setting), truncated(&value(setting, &rules.settings), VALUE));
         vec![button(label, SettingsStep::Page(setting))]
     };
-    let rows = Setting::ALL.into_iter().map(row).chain([vec![button("Close", SettingsStep::Done)]]).collect();
+    let rows = Setting::ALL.into_iter().map(row).chain([vec![button(sentences::CLOSE, SettingsStep::Done)]]).collect();
     Words { text, keyboard: Some(Keyboard { rows }) }
 }
 
@@ -41,26 +35,23 @@ pub(crate) fn page(setting: Setting, rules: &Rules, reader: &str, saved: bool) -
     let mut text = format!("{}\n\n{}", name(setting), about(setting));
     let mut rows: Vec<Vec<Button>> = Vec::new();
     if setting.is_text() {
-        let done = if saved { "Saved. Now it reads:" } else { "Now it reads:" };
-        text += &format!(
-            "\n\nReply to this message with the new text. In it, {{name}} stands for the person, {{group}} for this group, {{channels}} for what to subscribe to.\n\n{done}\n\n{}",
-            preview(setting, rules, reader)
-        );
-        rows.push(vec![button("Back to the default", SettingsStep::Reset(setting))]);
-        rows.push(vec![button(if saved { "Done" } else { "Cancel" }, SettingsStep::List)]);
+        let reads = if saved { sentences::SAVED_READS_NOW } else { sentences::READS_NOW };
+        text += &format!("\n\n{}\n\n{reads}\n\n{}", sentences::TYPE_A_TEXT, preview(setting, rules, reader));
+        rows.push(vec![button(sentences::TO_DEFAULT, SettingsStep::Reset(setting))]);
+        rows.push(vec![button(if saved { sentences::DONE } else { sentences::CANCEL }, SettingsStep::List)]);
     } else {
         let now = setting.value(&rules.settings).unwrap_or_default();
-        text += &format!("\n\nNow: {}", worded(setting, &now));
+        text += &format!("\n\n{}", sentences::setting_now(worded(setting, &now)));
         let values: Vec<Button> = options(setting)
             .iter()
             .map(|option| {
-                let mark = if *option == now { "• " } else { "" };
-                let label = format!("{mark}{}", worded(setting, option));
+                let value = worded(setting, option);
+                let label = if *option == now { sentences::chosen_value(value) } else { value };
                 button(label, SettingsStep::Set(setting, (*option).to_owned()))
             })
             .collect();
         rows.extend(values.chunks(if options(setting).len() > 3 { 4 } else { 1 }).map(<[Button]>::to_vec));
-        rows.push(vec![button("Back", SettingsStep::List)]);
+        rows.push(vec![button(sentences::BACK, SettingsStep::List)]);
     }
     Words { text, keyboard: Some(Keyboard { rows }) }
 }
@@ -71,41 +62,33 @@ fn button(label: impl Into<String>, step: SettingsStep) -> Button {
 
 fn name(setting: Setting) -> &'static str {
     match setting {
-        Setting::Mode => "Mode",
-        Setting::Require => "Channels needed",
-        Setting::WarningText => "Warning",
-        Setting::JoinButton => "Join button",
-        Setting::VerifyButton => "Second button",
-        Setting::WarningTtl => "Warnings stay",
-        Setting::MuteFor => "Mutes last",
-        Setting::OnChannelLeave => "Leaving a channel",
-        Setting::ChannelPosts => "Posts as a channel",
-        Setting::JoinRequests => "Join requests",
-        Setting::GreetOnJoin => "Newcomers",
+        Setting::Mode => sentences::MODE,
+        Setting::Require => sentences::REQUIRE,
+        Setting::WarningText => sentences::WARNING_TEXT,
+        Setting::JoinButton => sentences::JOIN_BUTTON,
+        Setting::VerifyButton => sentences::VERIFY_BUTTON,
+        Setting::WarningTtl => sentences::WARNING_TTL,
+        Setting::MuteFor => sentences::MUTE_FOR,
+        Setting::OnChannelLeave => sentences::CHANNEL_LEAVE,
+        Setting::ChannelPosts => sentences::CHANNEL_POSTS,
+        Setting::JoinRequests => sentences::JOIN_REQUESTS,
+        Setting::GreetOnJoin => sentences::GREET_ON_JOIN,
     }
 }
 
 fn about(setting: Setting) -> &'static str {
     match setting {
-        Setting::Mode => "Enforce: I delete, mute and explain. Observe: I only note what I would do, and touch nobody.",
-        Setting::Require => {
-            "With several channels: must people subscribe to all of them, or is any one of them enough?"
-        }
-        Setting::WarningText => "What people read when they have to subscribe first; at most 1000 characters.",
-        Setting::JoinButton => "What stands on the button that leads to the channel; at most 64 characters.",
-        Setting::VerifyButton => "What stands on the button to press after subscribing; at most 64 characters.",
-        Setting::WarningTtl => "How long a warning stays, if the person does not subscribe.",
-        Setting::MuteFor => {
-            "When a mute ends by itself. It also ends as soon as the person subscribes; whoever then writes without subscribing is muted again."
-        }
-        Setting::OnChannelLeave => "What happens to a member who leaves a required channel.",
-        Setting::ChannelPosts => {
-            "People can write in the name of a channel of theirs, where I cannot see who it is. The required channels are always welcome."
-        }
-        Setting::JoinRequests => {
-            "If newcomers have to be approved: I can let subscribers in and tell the others where to subscribe. I turn nobody away. I need the right to invite users for this."
-        }
-        Setting::GreetOnJoin => "What happens to somebody who joins and is not subscribed.",
+        Setting::Mode => sentences::MODE_ABOUT,
+        Setting::Require => sentences::REQUIRE_ABOUT,
+        Setting::WarningText => sentences::WARNING_TEXT_ABOUT,
+        Setting::JoinButton => sentences::JOIN_BUTTON_ABOUT,
+        Setting::VerifyButton => sentences::VERIFY_BUTTON_ABOUT,
+        Setting::WarningTtl => sentences::WARNING_TTL_ABOUT,
+        Setting::MuteFor => sentences::MUTE_FOR_ABOUT,
+        Setting::OnChannelLeave => sentences::CHANNEL_LEAVE_ABOUT,
+        Setting::ChannelPosts => sentences::CHANNEL_POSTS_ABOUT,
+        Setting::JoinRequests => sentences::JOIN_REQUESTS_ABOUT,
+        Setting::GreetOnJoin => sentences::GREET_ON_JOIN_ABOUT,
     }
 }
 
@@ -128,18 +111,18 @@ fn options(setting: Setting) -> &'static [&'static str] {
 fn worded(setting: Setting, value: &str) -> String {
     let word = match (setting, value) {
         (Setting::WarningTtl | Setting::MuteFor, seconds) => return duration(seconds.parse().unwrap_or(0)),
-        (Setting::Mode, "observe") => "observe",
-        (Setting::Mode, _) => "enforce",
-        (Setting::Require, "any") => "any one",
-        (Setting::Require, _) => "all",
-        (Setting::OnChannelLeave, "next_message") => "wait for a message",
-        (Setting::OnChannelLeave, _) => "mute",
-        (Setting::ChannelPosts, "allow") => "allow",
-        (Setting::ChannelPosts, _) => "delete",
-        (Setting::JoinRequests, "gate") => "let subscribers in",
-        (Setting::JoinRequests, _) => "off",
-        (Setting::GreetOnJoin, "false") => "wait for a message",
-        (Setting::GreetOnJoin, _) => "mute and welcome",
+        (Setting::Mode, "observe") => sentences::MODE_OBSERVE,
+        (Setting::Mode, _) => sentences::MODE_ENFORCE,
+        (Setting::Require, "any") => sentences::REQUIRE_ANY,
+        (Setting::Require, _) => sentences::REQUIRE_ALL,
+        (Setting::OnChannelLeave, "next_message") => sentences::CHANNEL_LEAVE_WAIT,
+        (Setting::OnChannelLeave, _) => sentences::CHANNEL_LEAVE_MUTE,
+        (Setting::ChannelPosts, "allow") => sentences::CHANNEL_POSTS_ALLOW,
+        (Setting::ChannelPosts, _) => sentences::CHANNEL_POSTS_DELETE,
+        (Setting::JoinRequests, "gate") => sentences::JOIN_REQUESTS_GATE,
+        (Setting::JoinRequests, _) => sentences::JOIN_REQUESTS_OFF,
+        (Setting::GreetOnJoin, "false") => sentences::GREET_ON_JOIN_WAIT,
+        (Setting::GreetOnJoin, _) => sentences::GREET_ON_JOIN_MUTE,
         (Setting::WarningText | Setting::JoinButton | Setting::VerifyButton, text) => return text.to_owned(),
     };
     word.to_owned()
@@ -147,22 +130,21 @@ fn worded(setting: Setting, value: &str) -> String {
 
 fn value(setting: Setting, settings: &Settings) -> String {
     match setting.value(settings) {
-        Some(text) if setting.is_text() => shown(&text, "default"),
+        Some(text) if setting.is_text() => shown(&text, sentences::DEFAULT),
         Some(value) => worded(setting, &value),
-        None => "default".to_owned(),
+        None => sentences::DEFAULT.to_owned(),
     }
 }
 
 fn duration(seconds: u64) -> String {
-    let units = [(86_400, "day"), (3600, "h"), (60, "min")];
-    // A day is better known as 24 h.
-    let whole =
-        units.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit) && seconds != 86_400);
-    match whole {
-        Some((unit, "day")) => format!("{} days", seconds / unit),
-        Some((unit, word)) => format!("{} {word}", seconds / unit),
-        None if seconds == 86_400 => "24 h".to_owned(),
-        None => format!("{seconds} s"),
+    let whole = |unit: u64| seconds >= unit && seconds.is_multiple_of(unit);
+    match seconds {
+        // A day is better known as 24 h.
+        86_400 => sentences::hours(24),
+        _ if whole(86_400) => sentences::days(seconds / 86_400),
+        _ if whole(3600) => sentences::hours(seconds / 3600),
+        _ if whole(60) => sentences::minutes(seconds / 60),
+        _ => sentences::seconds(seconds),
     }
 }
 
@@ -170,12 +152,12 @@ fn duration(seconds: u64) -> String {
 fn preview(setting: Setting, rules: &Rules, reader: &str) -> String {
     let settings = &rules.settings;
     let (own, default, room) = match setting {
-        Setting::JoinButton => (&settings.join_button, JOIN_BUTTON, BUTTON_LENGTH),
-        Setting::VerifyButton => (&settings.verify_button, VERIFY_BUTTON, BUTTON_LENGTH),
-        _ => (&settings.warning_text, WARNING, MESSAGE_LENGTH - EXPLAINED),
+        Setting::JoinButton => (&settings.join_button, sentences::JOIN, BUTTON_LENGTH),
+        Setting::VerifyButton => (&settings.verify_button, sentences::VERIFY, BUTTON_LENGTH),
+        _ => (&settings.warning_text, sentences::WARNING, MESSAGE_LENGTH - EXPLAINED),
     };
     let people = [Named { user: UserId(0), name: reader.to_owned() }];
-    let channels = fitting(&rules.channels.iter().map(title).collect::<Vec<_>>(), TITLES_LENGTH);
+    let channels = to_join(rules, &rules.channels.iter().map(title).collect::<Vec<_>>(), TITLES_LENGTH);
     let filling = Filling { people: &people, group: &rules.title, channels: &channels };
     fill(chosen(own.as_deref()).unwrap_or(default), filling, room).text()
 }

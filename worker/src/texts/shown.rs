@@ -2,6 +2,8 @@
 //!
 //! Lengths are in UTF-16 units: Telegram counts entities in them, and no way of counting that it uses elsewhere gives more.
 
+use super::sentences;
+
 /// Longest name or title that is shown; Telegram allows 128 and 255 characters.
 const LENGTH: usize = 48;
 
@@ -49,22 +51,31 @@ pub(super) fn truncated(text: &str, most: usize) -> String {
     format!("{}…", cut.trim_end_matches(|c: char| c.is_whitespace() || c == '\u{200d}'))
 }
 
-/// "a", "a and b", "a, b and c".
-pub(super) fn listed(items: impl IntoIterator<Item = String>) -> String {
+/// "a", "a and b", "a, b and c": the word before the last is given.
+fn joined(items: impl IntoIterator<Item = String>, before_last: &str) -> String {
     let items: Vec<String> = items.into_iter().collect();
     match items.as_slice() {
         [] => String::new(),
         [one] => one.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+        [most @ .., last] => most.join(sentences::COMMA) + before_last + last,
     }
 }
 
 /// The list, with as many names as there is room for and the number of the others: "a, b and 3 more".
 pub(super) fn fitting(items: &[String], most: usize) -> String {
+    fitting_with(items, sentences::AND, most)
+}
+
+/// The same of which one is enough: "a, b or 3 more".
+pub(super) fn fitting_any(items: &[String], most: usize) -> String {
+    fitting_with(items, sentences::OR, most)
+}
+
+fn fitting_with(items: &[String], before_last: &str, most: usize) -> String {
     let shortened = (1..=items.len()).rev().map(|named| {
         let others = items.len() - named;
-        let rest = (others > 0).then(|| format!("{others} more"));
-        listed(items[..named].iter().cloned().chain(rest))
+        let rest = (others > 0).then(|| sentences::more(others));
+        joined(items[..named].iter().cloned().chain(rest), before_last)
     });
     let text = shortened.into_iter().find(|text| units(text) <= most);
     text.unwrap_or_else(|| truncated(items.first().map_or("", String::as_str), most))
@@ -159,7 +170,7 @@ mod tests {
         let cases: [(&[&str], &str); 4] =
             [(&[], ""), (&["a"], "a"), (&["a", "b"], "a and b"), (&["a", "b", "c"], "a, b and c")];
         for (items, expected) in cases {
-            assert_eq!(listed(items.iter().map(|&item| item.to_owned())), expected);
+            assert_eq!(joined(items.iter().map(|&item| item.to_owned()), sentences::AND), expected);
         }
         let items: Vec<String> = ["news", "sport", "weather", "art"].map(str::to_owned).to_vec();
         let cases = [
@@ -175,5 +186,6 @@ mod tests {
             assert_eq!(fitting(&items, most), expected, "{most}");
         }
         assert_eq!(fitting(&[], 9), "");
+        assert_eq!(fitting_any(&["a", "b", "c"].map(str::to_owned), 9), "a, b or c");
     }
 }

@@ -4,7 +4,7 @@
 use shared::ids::UserId;
 
 use super::{
-    Named,
+    Named, sentences,
     shown::{shown, units},
 };
 use crate::telegram::message::{EntityKind, Keyboard, MessageEntity, Outgoing};
@@ -27,7 +27,7 @@ pub(super) fn fill(template: &str, filling: Filling<'_>, room: usize) -> Written
         match part {
             Part::Text(text) => written.push(text),
             Part::Name => written.people(filling.people),
-            Part::Group => written.push(&shown(filling.group, "this group")),
+            Part::Group => written.push(&shown(filling.group, sentences::THIS_GROUP)),
             Part::Channels => written.push(filling.channels),
         }
     }
@@ -107,14 +107,17 @@ impl Written {
             let last = n + 1 == named.len() && others.is_empty();
             self.push(match n {
                 0 => "",
-                _ if last => " and ",
-                _ => ", ",
+                _ if last => sentences::AND,
+                _ => sentences::COMMA,
             });
-            self.mention(&shown(&person.name, "friend"), person.user);
+            self.mention(&shown(&person.name, sentences::FRIEND), person.user);
         }
         if !others.is_empty() {
-            let word = if others.len() == 1 { "other" } else { "others" };
-            self.push(&format!(" and {} {word}", others.len()));
+            self.push(sentences::AND);
+            match others.len() {
+                1 => self.push(sentences::ONE_OTHER),
+                count => self.push(&sentences::others(count)),
+            }
         }
     }
 }

@@ -350,7 +350,7 @@ fn an_alert_says_what_is_missing_and_what_to_do_within_200_characters() {
             assert!(text.ends_with("press again.") || text.ends_with("to let you in."), "{text}");
         }
     }
-    use alert::{DECIDED_BY_ADMIN, NOT_FOR_YOU, NOTHING_OPEN, OLD_BUTTON, UNKNOWN, VERIFIED};
+    use sentences::{DECIDED_BY_ADMIN, NOT_FOR_YOU, NOTHING_OPEN, OLD_BUTTON, UNKNOWN, VERIFIED};
     for text in [VERIFIED, NOTHING_OPEN, NOT_FOR_YOU, UNKNOWN, DECIDED_BY_ADMIN, OLD_BUTTON] {
         assert!(text.len() <= 200, "{text}");
     }

@@ -67,6 +67,10 @@ impl Inbox for Memory {
         Ok(self.with(|rows| u64::try_from(rows.rows.len()))?)
     }
 
+    async fn last(&self) -> Result<u64, InboxError> {
+        Ok(self.with(|rows| rows.next))
+    }
+
     async fn buried(&self) -> Result<u64, InboxError> {
         Ok(self.with(|rows| u64::try_from(rows.letters.len()))?)
     }
@@ -172,4 +176,17 @@ async fn what_is_no_envelope_is_handed_over_as_it_is() {
     let lease = queue.take(Shard(0), "me").await.expect("an answer").expect("granted");
     let delivery = queue.open(&lease).await.expect("deliveries").next().await.expect("one").expect("a delivery");
     assert_eq!(delivery.content.expect_err("not an envelope").body, "?");
+}
+
+#[tokio::test]
+async fn what_was_stored_before_the_start_may_have_been_in_hand() {
+    let inbox = Memory::default();
+    let before = InProcess::open(inbox.clone(), one_shard(), 100).await.expect("an open queue");
+    before.publish(&update(1)).await.expect("stored");
+    let queue = InProcess::open(inbox, one_shard(), 100).await.expect("an open queue");
+    queue.publish(&update(2)).await.expect("stored");
+    let lease = queue.take(Shard(0), "me").await.expect("an answer").expect("granted");
+    let deliveries = queue.open(&lease).await.expect("deliveries");
+    let cut_short = deliveries.take(2).map(|delivery| delivery.expect("a delivery").cut_short);
+    assert_eq!(cut_short.collect::<Vec<_>>().await, [true, false]);
 }

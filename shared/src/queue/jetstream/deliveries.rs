@@ -14,14 +14,15 @@ use async_nats::{
     HeaderMap,
     jetstream::{
         ErrorCode,
-        consumer::{AckPolicy, DeliverPolicy, pull},
+        consumer::{AckPolicy, DeliverPolicy, Info, pull},
+        context::ConsumerInfoErrorKind,
         message::Acker,
         stream::{ConsumerErrorKind, Stream as StoredStream},
     },
 };
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
-use super::{JetStream, unavailable};
+use super::{JetStream, Peers, unavailable};
 use crate::{
     envelope::{Envelope, header},
     queue::{Connection, DeadLetter, Deliver, DeliverError, Delivery, Lease, Unreadable},
@@ -29,8 +30,9 @@ use crate::{
     subject,
 };
 
-/// Not yet acked at once; must exceed what several hot chats of a shard hold, or cold chats wait behind them.
-const MAX_ACK_PENDING: i64 = 8192;
+/// Not yet acked at once; must exceed what several hot chats of a shard hold, or cold chats wait behind them. In a raid everybody who comes
+/// or presses has a subject of their own, so no limit by subject bounds what one chat has stored.
+const MAX_ACK_PENDING: i64 = 32_768;
 /// Redelivery inside a period is only for what this process forgot; failover does not wait for it.
 const ACK_WAIT: Duration = Duration::from_secs(300);
 /// A consumer whose worker and whose successors are all gone disappears; the messages stay.
@@ -44,8 +46,15 @@ const PULL_EXPIRES: Duration = Duration::from_secs(10);
 const HEARTBEAT: Duration = Duration::from_secs(3);
 /// How often somebody else's consumer may be in the way before this is called an outage.
 const ATTEMPTS: usize = 5;
+/// The server works through acks beside its other requests: a consumer that goes too soon takes the last ones with it, and what they were for
+/// comes again. Mostly they are there at the first look; one that was lost is not waited for any longer than this.
+const LOOKS: usize = 20;
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// Longer reasons are cut: a header is no place for a log.
 const MAX_REASON: usize = 1000;
+
+/// What a consumer says of whose it is: a process that begins anew has cut nothing short.
+const OWNER: &str = "gmbot-owner";
 
 /// What stands beside the original's headers in a dead letter.
 pub(super) const REASON: &str = "Gmbot-Reason";
@@ -71,10 +80,10 @@ impl Deliver for JetStream {
     async fn open(&self, lease: &Lease) -> Result<Deliveries, DeliverError> {
         self.connected().map_err(unavailable)?;
         let stream = self.0.context.get_stream_no_info(&self.0.names.stream).await.map_err(unavailable)?;
+        let mut cut_short = 0;
         for _ in 0..ATTEMPTS {
-            delete_lower(&stream, lease).await?;
-            let name = subject::consumer(lease.shard, lease.epoch);
-            let consumer = stream.create_consumer(self.consumer(&name, lease.shard)).await;
+            cut_short = self.delete_others(&stream, lease).await?.max(cut_short);
+            let consumer = stream.create_consumer(self.consumer(lease)).await;
             match consumer {
                 Ok(consumer) => {
                     let messages = consumer
@@ -86,7 +95,7 @@ impl Deliver for JetStream {
                         .messages()
                         .await
                         .map_err(unavailable)?;
-                    return Ok(Deliveries { messages: Some(messages), delivered: 0 });
+                    return Ok(Deliveries { messages: Some(messages), delivered: 0, cut_short });
                 }
                 // Another consumer of this shard: of an earlier period, made late, or of a later one.
                 Err(error) if is_taken(&error.kind()) => {
@@ -98,6 +107,34 @@ impl Deliver for JetStream {
             }
         }
         Err(unavailable("another consumer of the shard is in the way"))
+    }
+
+    async fn close(&self, lease: &Lease, acked: u64) -> Result<(), DeliverError> {
+        self.connected().map_err(unavailable)?;
+        let stream = self.0.context.get_stream_no_info(&self.0.names.stream).await.map_err(unavailable)?;
+        let name = subject::consumer(lease.shard, lease.epoch);
+        for _ in 0..LOOKS {
+            if arrived(&stream.consumer_info(&name).await.map_err(unavailable)?) >= acked {
+                break;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        match stream.delete_consumer(&name).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_gone(&error.kind()) => Ok(()),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    async fn acked(&self, lease: &Lease) -> Result<Option<u64>, DeliverError> {
+        self.connected().map_err(unavailable)?;
+        let stream = self.0.context.get_stream_no_info(&self.0.names.stream).await.map_err(unavailable)?;
+        let name = subject::consumer(lease.shard, lease.epoch);
+        stream.consumer_info(&name).await.map(|info| Some(arrived(&info))).map_err(unavailable)
+    }
+
+    fn peers(&self) -> Option<Peers> {
+        Some(Peers::new(self.clone()))
     }
 
     async fn ack(&self, receipt: &Receipt) -> Result<(), DeliverError> {
@@ -134,10 +171,10 @@ impl Deliver for JetStream {
 }
 
 impl JetStream {
-    fn consumer(&self, name: &str, shard: Shard) -> pull::Config {
+    fn consumer(&self, lease: &Lease) -> pull::Config {
         pull::Config {
-            durable_name: Some(name.to_owned()),
-            filter_subject: self.0.names.shard(self.0.shards, shard),
+            durable_name: Some(subject::consumer(lease.shard, lease.epoch)),
+            filter_subject: self.0.names.shard(self.0.shards, lease.shard),
             deliver_policy: DeliverPolicy::All,
             ack_policy: AckPolicy::Explicit,
             ack_wait: ACK_WAIT,
@@ -145,28 +182,50 @@ impl JetStream {
             // Retries happen in the lane, which counts them; a limit here would drop messages in silence.
             max_deliver: -1,
             inactive_threshold: ORPHAN_AFTER,
+            metadata: [(OWNER.to_owned(), lease.owner.to_string())].into(),
             ..pull::Config::default()
         }
     }
+
+    /// Deletes the consumers of the shard's earlier periods. A higher epoch means that ours is over, if our lease bucket has given it out: one
+    /// that was made anew counts from the start again. Gives the last message that a process before this one had in hand when it ended; one
+    /// that ended in order has closed its periods.
+    async fn delete_others(&self, stream: &StoredStream<()>, lease: &Lease) -> Result<u64, DeliverError> {
+        let names: Vec<String> = stream.consumer_names().try_collect().await.map_err(unavailable)?;
+        let of_shard = names.iter().filter_map(|name| match subject::parse_consumer(name) {
+            Some((shard, epoch)) if shard == lease.shard && epoch != lease.epoch => Some((name, epoch)),
+            _ => None,
+        });
+        let others: Vec<(&String, u64)> = of_shard.collect();
+        if let Some(later) = others.iter().map(|(_, epoch)| *epoch).filter(|epoch| *epoch > lease.epoch).min()
+            && self.renew_lease(lease).await?.revision >= later
+        {
+            return Err(DeliverError::Lost);
+        }
+        let mut cut_short = 0;
+        for (name, _) in others {
+            match stream.consumer_info(name).await {
+                Ok(info) if info.config.metadata.get(OWNER).is_none_or(|owner| **owner != *lease.owner) => {
+                    cut_short = info.delivered.stream_sequence.max(cut_short);
+                }
+                Ok(_) => {}
+                Err(error) if matches!(error.kind(), ConsumerInfoErrorKind::NotFound) => continue,
+                Err(error) => return Err(unavailable(error)),
+            }
+            match stream.delete_consumer(name).await {
+                Ok(_) => {}
+                Err(error) if is_gone(&error.kind()) => {}
+                Err(error) => return Err(unavailable(error)),
+            }
+        }
+        Ok(cut_short)
+    }
 }
 
-/// Deletes the consumers of the shard's earlier periods. A higher epoch means that ours is over.
-async fn delete_lower(stream: &StoredStream<()>, lease: &Lease) -> Result<(), DeliverError> {
-    let names: Vec<String> = stream.consumer_names().try_collect().await.map_err(unavailable)?;
-    for name in names {
-        match subject::parse_consumer(&name) {
-            Some((shard, epoch)) if shard == lease.shard && epoch > lease.epoch => return Err(DeliverError::Lost),
-            Some((shard, epoch)) if shard == lease.shard && epoch < lease.epoch => {
-                match stream.delete_consumer(&name).await {
-                    Ok(_) => {}
-                    Err(error) if is_gone(&error.kind()) => {}
-                    Err(error) => return Err(unavailable(error)),
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+/// How many acks of a period have arrived.
+fn arrived(info: &Info) -> u64 {
+    let pending = u64::try_from(info.num_ack_pending).unwrap_or(u64::MAX);
+    info.delivered.consumer_sequence.saturating_sub(pending)
 }
 
 fn is_taken(kind: &ConsumerErrorKind) -> bool {
@@ -182,6 +241,8 @@ pub struct Deliveries {
     /// Gone after the first error: a period that missed something is over.
     messages: Option<pull::Stream>,
     delivered: u64,
+    /// Up to here a process before this one had them.
+    cut_short: u64,
 }
 
 /// Settles one message of one period; after the period it does nothing.
@@ -214,7 +275,8 @@ impl Stream for Deliveries {
         self.delivered = delivered;
         let (message, acker) = message.split();
         let content = read(message.headers.as_ref(), message.payload);
-        Poll::Ready(Some(Ok(Delivery { sequence, delivered, content, receipt: Receipt(acker) })))
+        let cut_short = sequence <= self.cut_short;
+        Poll::Ready(Some(Ok(Delivery { sequence, delivered, cut_short, content, receipt: Receipt(acker) })))
     }
 }
 

@@ -40,9 +40,21 @@ impl JetStream {
                 },
                 _ => return Ok(None),
             },
-            Err(error) => return Err(unavailable(error)),
+            Err(error) => {
+                self.0.lost.notify_one();
+                return Err(unavailable(error));
+            }
         };
-        Ok(Some(Lease { shard, owner: owner.into(), epoch: revision, revision, deadline: self.deadline(sent) }))
+        let lease = Lease { shard, owner: owner.into(), epoch: revision, revision, deadline: self.deadline(sent) };
+        // Looked at once the lease is there: whoever changes the number of shards does that first and then looks for leases.
+        match self.is_still_ours().await {
+            Ok(()) => Ok(Some(lease)),
+            Err(error @ DeliverError::Setting(_)) => {
+                self.release_lease(&lease).await?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) async fn renew_lease(&self, lease: &Lease) -> Result<Lease, DeliverError> {
@@ -102,7 +114,7 @@ impl JetStream {
         sent + self.0.lease_term * 4 / 5
     }
 
-    async fn in_time<T>(&self, request: impl Future<Output = T>) -> Result<T, DeliverError> {
+    pub(super) async fn in_time<T>(&self, request: impl Future<Output = T>) -> Result<T, DeliverError> {
         self.connected().map_err(unavailable)?;
         tokio::time::timeout(LEASE_TIMEOUT + Duration::from_millis(100), request).await.map_err(|_| unavailable(Late))
     }

@@ -3,10 +3,7 @@
 use async_nats::{
     HeaderMap,
     header::NATS_MESSAGE_ID,
-    jetstream::{
-        message::StreamMessage,
-        stream::{DeleteMessageErrorKind, RawMessageErrorKind},
-    },
+    jetstream::{message::StreamMessage, stream::RawMessageErrorKind},
 };
 
 use super::{
@@ -37,9 +34,11 @@ impl Letters for JetStream {
         let stream = self.0.context.get_stream_no_info(&self.0.names.dead_letters).await.map_err(unavailable)?;
         match stream.delete_message(id).await {
             Ok(removed) => Ok(removed),
-            // Whatever the server has against it: it is not there.
-            Err(error) if matches!(error.kind(), DeleteMessageErrorKind::JetStream(_)) => Ok(false),
-            Err(error) => Err(unavailable(error)),
+            // The server says so in several ways.
+            Err(error) => match self.letter_from(id).await? {
+                Some(kept) if kept.id == id => Err(unavailable(error)),
+                _ => Ok(false),
+            },
         }
     }
 

@@ -1,5 +1,7 @@
 //! What the parts of the queue are called on the server.
 
+use std::sync::Arc;
+
 use crate::shard::{Shard, Shards};
 
 /// Names, all with the same prefix in front or all with none.
@@ -11,6 +13,13 @@ pub(super) struct Names {
     pub(super) leases: String,
     /// All subjects of the stream.
     pub(super) subjects: String,
+}
+
+/// A key in the bucket of leases.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    Lease(Shard),
+    Worker(Arc<str>),
 }
 
 impl Names {
@@ -43,8 +52,31 @@ impl Names {
         self.subject(format!("dlq.{chat}"))
     }
 
+    /// The stream behind the bucket of leases.
+    pub(super) fn lease_stream(&self) -> String {
+        format!("KV_{}", self.leases)
+    }
+
     pub(super) fn lease(shard: Shard) -> String {
         format!("s{:02}", shard.0)
+    }
+
+    /// Beside the leases: a worker that is there.
+    pub(super) fn worker(worker: &str) -> String {
+        format!("w-{worker}")
+    }
+
+    /// What a key in the bucket of leases is about, if it is one of ours.
+    pub(super) fn parse(key: &str) -> Option<Key> {
+        if let Some(worker) = key.strip_prefix("w-") {
+            return Some(Key::Worker(worker.into()));
+        }
+        key.strip_prefix('s')?.parse().ok().map(|shard| Key::Lease(Shard(shard)))
+    }
+
+    /// Where a worker answers who asks whether it lives.
+    pub(super) fn alive(&self, worker: &str) -> String {
+        self.subject(format!("alive.{worker}"))
     }
 }
 
@@ -69,6 +101,18 @@ mod tests {
         );
         assert_eq!(prefixed.shard(shards, Shard(7)), "t1.upd.32.7.*.*");
         assert_eq!(prefixed.dead_letter("-100"), "t1.dlq.-100");
-        assert_eq!(Names::lease(Shard(7)), "s07");
+        assert_eq!(prefixed.alive("ab12"), "t1.alive.ab12");
+    }
+
+    #[test]
+    fn a_key_of_the_bucket_is_a_lease_or_a_worker() {
+        assert_eq!([Names::lease(Shard(7)), Names::worker("ab12")], ["s07", "w-ab12"]);
+        for shard in [0, 7, 31, 1023] {
+            assert_eq!(Names::parse(&Names::lease(Shard(shard))), Some(Key::Lease(Shard(shard))));
+        }
+        assert_eq!(Names::parse(&Names::worker("s07")), Some(Key::Worker("s07".into())));
+        for other in ["", "s", "sx", "x07"] {
+            assert_eq!(Names::parse(other), None, "{other}");
+        }
     }
 }

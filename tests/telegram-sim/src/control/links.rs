@@ -25,6 +25,11 @@ enum Target {
     Bot {
         start: String,
     },
+    /// The dialogue that adds the bot to a group or channel, with these rights ticked.
+    AddBot {
+        to_channel: bool,
+        rights: Vec<String>,
+    },
     Person {
         id: UserId,
     },
@@ -56,13 +61,21 @@ fn target(state: &World, url: &str) -> Target {
         user.username.as_ref().is_some_and(|username| !name.is_empty() && username.eq_ignore_ascii_case(name))
     });
     match named {
-        Some((id, _)) if *id == state.bot => {
-            let start = query.split('&').find_map(|pair| pair.strip_prefix("start=")).unwrap_or_default();
-            Target::Bot { start: start.to_owned() }
-        }
+        Some((id, _)) if *id == state.bot => of_bot(query),
         Some((id, _)) => Target::Person { id: *id },
         None => Target::Nothing,
     }
+}
+
+fn of_bot(query: &str) -> Target {
+    let pairs = || query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let value = |wanted: &str| pairs().find_map(|(name, value)| (name == wanted).then_some(value));
+    let to_channel = value("startchannel").is_some();
+    if to_channel || value("startgroup").is_some() {
+        let rights = value("admin").unwrap_or_default().split('+').filter(|right| !right.is_empty());
+        return Target::AddBot { to_channel, rights: rights.map(|right| format!("can_{right}")).collect() };
+    }
+    Target::Bot { start: value("start").unwrap_or_default().to_owned() }
 }
 
 /// What comes after `t.me/`, or the name after an `@`.
@@ -77,6 +90,26 @@ fn telegram_path(url: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_to_the_bot_opens_its_chat_or_the_dialogue_that_adds_it() {
+        let add = |to_channel, rights: &[&str]| Target::AddBot {
+            to_channel,
+            rights: rights.iter().map(|&right| right.to_owned()).collect(),
+        };
+        for (query, expected) in [
+            ("", Target::Bot { start: String::new() }),
+            ("start=help", Target::Bot { start: "help".to_owned() }),
+            ("startgroup", add(false, &[])),
+            (
+                "startgroup=setup&admin=delete_messages+restrict_members",
+                add(false, &["can_delete_messages", "can_restrict_members"]),
+            ),
+            ("startchannel&admin=invite_users", add(true, &["can_invite_users"])),
+        ] {
+            assert_eq!(of_bot(query), expected, "{query}");
+        }
+    }
 
     #[test]
     fn links_of_telegram_are_told_from_others() {

@@ -39,6 +39,7 @@ async fn run(hub: Arc<Hub>, method: String, args: Args) {
         number: 0,
         at_ms,
         took_ms: hub.clock.now_ms() - at_ms,
+        peer: None,
         taken_ms,
         method: name.map_or(method, |name| name.as_str().to_owned()),
         args,

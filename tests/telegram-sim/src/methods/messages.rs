@@ -84,7 +84,7 @@ pub(super) fn delete_one(state: &mut State, args: &Args) -> MethodResult {
         return Err(ApiError::bad_request("message to delete not found"));
     };
     check_deletable(state, chat, id, message)?;
-    state.delete(chat_id, id, state.bot);
+    state.delete(chat_id, &[id], state.bot);
     Ok(Answer::yes())
 }
 
@@ -113,9 +113,7 @@ pub(super) fn delete_many(state: &mut State, args: &Args) -> MethodResult {
             check_deletable(state, chat, *id, message)?;
         }
     }
-    for id in ids {
-        state.delete(chat_id, id, state.bot);
-    }
+    state.delete(chat_id, &ids, state.bot);
     Ok(Answer::yes())
 }
 

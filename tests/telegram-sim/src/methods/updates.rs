@@ -137,13 +137,9 @@ fn take(state: &mut State, offset: i64, limit: usize) -> Option<Answer> {
     }
     let result = RawValue::from_string(format!("[{}]", bodies.join(","))).ok()?;
     for update_id in ids {
-        state.updates.record(Delivery {
-            update_id,
-            at_ms: now_ms,
-            via: "getUpdates",
-            answer: "sent".to_owned(),
-            delivered: false,
-        });
+        let update = state.updates.get(update_id);
+        let delivery = Delivery::of(update, update_id, now_ms, "getUpdates", "sent".to_owned(), false);
+        state.updates.record(delivery);
     }
     Some(Answer { result, description: None, taken_ms: None })
 }

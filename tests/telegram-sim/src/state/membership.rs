@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::ids::{ChatId, MessageId, UserId};
 use crate::rights::AdminRights;
 use crate::state::State;
+use crate::state::chronicle::{Standing, What};
 use crate::state::member::Status;
 use crate::state::updates::{Kind, QueueId};
 
@@ -59,6 +60,8 @@ impl State {
         } else {
             chat.sanctioned_by.remove(&user);
         }
+        let became = What::Became { user, by: actor, old: Standing::of(&old), new: Standing::of(&new) };
+        self.note(chat_id, became);
         if user == self.bot {
             self.bot_changed(chat_id, &old, &new);
         } else {

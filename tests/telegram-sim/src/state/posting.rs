@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::ids::{ChatId, MessageId, UserId};
 use crate::state::State;
 use crate::state::chat::ChatKind;
+use crate::state::chronicle::What;
 use crate::state::entities;
 use crate::state::membership::DAY_MS;
 use crate::state::message::{Content, Message, Origin, Sender};
@@ -19,6 +20,7 @@ impl State {
         };
         let copied_to = chat.linked_chat.filter(|_| chat.is_channel());
         let id = chat.append(message.clone());
+        self.note_message(chat_id, id, &message);
         if !from_bot && self.bot_sees(chat_id, id, &message) {
             let kind = if matches!(message.sender, Sender::Post { .. }) { Kind::ChannelPost } else { Kind::Message };
             self.tell_message(kind, chat_id, id, &message, message.date);
@@ -51,6 +53,7 @@ impl State {
         message.keyboard = keyboard;
         message.edit_date = Some(now);
         let message = message.clone();
+        self.note(chat_id, What::Edited { message: id });
         let own = message.sender == Sender::User(self.bot) || message.sender == Sender::Post { author: self.bot };
         if !own && self.bot_sees(chat_id, id, &message) {
             let is_post = matches!(message.sender, Sender::Post { .. });
@@ -107,8 +110,12 @@ impl State {
         message.content.is_service() || is_command || addressed || replies_to_bot
     }
 
-    /// Takes the message away; false if there is none.
-    pub(crate) fn delete(&mut self, chat_id: ChatId, id: MessageId, by: UserId) -> bool {
-        self.chats.get_mut(&chat_id).is_some_and(|chat| chat.remove(id, by))
+    /// Takes away those messages that are there.
+    pub(crate) fn delete(&mut self, chat_id: ChatId, ids: &[MessageId], by: UserId) {
+        let Some(chat) = self.chats.get_mut(&chat_id) else { return };
+        let messages: Vec<MessageId> = ids.iter().copied().filter(|id| chat.remove(*id, by)).collect();
+        if !messages.is_empty() {
+            self.note(chat_id, What::Deleted { messages, by });
+        }
     }
 }

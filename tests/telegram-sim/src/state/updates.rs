@@ -75,6 +75,7 @@ pub(crate) enum QueueId {
 #[derive(Clone, Debug)]
 pub(crate) struct Update {
     pub(crate) queue: QueueId,
+    pub(crate) made_ms: i64,
     pub(crate) expires_ms: i64,
     /// The whole object as JSON.
     pub(crate) body: Bytes,
@@ -94,6 +95,10 @@ const DELIVERIES_KEPT: usize = 200_000;
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Delivery {
     pub update_id: i64,
+    /// When the update was made, in milliseconds since 1970; none if it had been dropped by the time of the answer.
+    pub made_ms: Option<i64>,
+    /// Whose membership it tells of, if that is what it does.
+    pub member: Option<UserId>,
     /// Milliseconds since 1970, when the bot's answer was known.
     pub at_ms: i64,
     /// `webhook` or `getUpdates`.
@@ -102,6 +107,23 @@ pub struct Delivery {
     pub answer: String,
     /// Whether the update is done with by it.
     pub delivered: bool,
+}
+
+impl Delivery {
+    pub(crate) fn of(
+        update: Option<&Update>,
+        update_id: i64,
+        at_ms: i64,
+        via: &'static str,
+        answer: String,
+        delivered: bool,
+    ) -> Self {
+        let member = update.and_then(|update| match update.queue {
+            QueueId::Memberships(user) => Some(user),
+            QueueId::Chat(_) | QueueId::Presses(_) | QueueId::OwnMembership(_) => None,
+        });
+        Self { update_id, made_ms: update.map(|update| update.made_ms), member, at_ms, via, answer, delivered }
+    }
 }
 
 pub(crate) struct Updates {
@@ -185,7 +207,7 @@ impl Updates {
             return false;
         }
         self.bytes += body.len();
-        self.queue.insert(self.next_id, Update { queue, expires_ms, body: body.into() });
+        self.queue.insert(self.next_id, Update { queue, made_ms: now_ms, expires_ms, body: body.into() });
         self.next_id += 1;
         self.last_ms = now_ms;
         true
@@ -265,13 +287,8 @@ impl Updates {
         let kept = self.queue.split_off(&offset);
         for (update_id, update) in std::mem::replace(&mut self.queue, kept) {
             self.bytes -= update.body.len();
-            self.record(Delivery {
-                update_id,
-                at_ms: now_ms,
-                via: "getUpdates",
-                answer: "confirmed".to_owned(),
-                delivered: true,
-            });
+            let answer = "confirmed".to_owned();
+            self.record(Delivery::of(Some(&update), update_id, now_ms, "getUpdates", answer, true));
         }
         offset
     }

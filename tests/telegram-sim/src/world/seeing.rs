@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::ids::{ChatId, MessageId, UserId};
 use crate::rights::{AdminRights, Permissions};
 use crate::state::State;
+pub use crate::state::chronicle::{Event, Standing, What};
 use crate::state::member::Status;
 use crate::state::message::{Content, Message};
 use crate::world::World;
@@ -82,6 +83,32 @@ pub struct PersonSummary {
 }
 
 impl World {
+    /// Keeps what happens from now on, for [`World::chronicle`].
+    pub fn keep_chronicle(&self) {
+        self.act(|state| {
+            state.chronicle.get_or_insert_default();
+        });
+    }
+
+    /// What has happened since [`World::keep_chronicle`], in its order, in all chats; from the event of this number on.
+    #[must_use]
+    pub fn chronicle(&self, from: usize) -> Vec<Event> {
+        self.hub
+            .read(|state| state.chronicle.as_deref().and_then(|events| events.get(from..)).unwrap_or_default().to_vec())
+    }
+
+    /// How many events the chronicle holds: the number of the next one.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.hub.read(|state| state.chronicle.as_ref().map_or(0, Vec::len))
+    }
+
+    /// Milliseconds since 1970 in this world.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.hub.clock.now_ms()
+    }
+
     /// The messages that are there now, oldest first. For a private chat, give the person's id.
     #[must_use]
     pub fn messages(&self, chat: impl Into<ChatId>) -> Vec<Seen> {

@@ -178,7 +178,7 @@ impl World {
             if !own && chat.0 < 0 && !place.rights(user, now).has(AdminRights::DELETE_MESSAGES) {
                 return Err(Refused::because("they may not delete that"));
             }
-            state.delete(chat, message, user);
+            state.delete(chat, &[message], user);
             Ok(())
         })
     }

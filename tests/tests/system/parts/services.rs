@@ -6,10 +6,13 @@ use async_nats::jetstream;
 use deadpool_redis::redis;
 use futures::StreamExt as _;
 use sqlx::{Connection as _, Executor as _};
-use system_tests::services::{
-    nats::{self, Nats},
-    postgres::Postgres,
-    redis::Redis,
+use system_tests::{
+    services::{
+        nats::{self, Cluster, Nats},
+        postgres::Postgres,
+        redis::Redis,
+    },
+    wait::{PATIENCE, wait_for},
 };
 
 #[tokio::test]
@@ -41,6 +44,24 @@ async fn nats_comes_back_with_what_it_had_stored() -> anyhow::Result<()> {
     let after = jetstream::new(nats::connect(&url).await?);
     assert_eq!(stored(&after).await?, ["one"]);
     nats.stop().await
+}
+
+#[tokio::test]
+async fn a_nats_cluster_keeps_what_it_stored_without_any_one_of_its_nodes() -> anyhow::Result<()> {
+    let mut cluster = Cluster::own().await?;
+    let url = cluster.account()?;
+    let before = jetstream::new(nats::connect(&url).await?);
+    before.create_stream(jetstream::stream::Config { num_replicas: Cluster::NODES, ..stream() }).await?;
+    before.publish("upd.1", "one".into()).await?.await?;
+    let leader = Cluster::leader(&url, "UPD").await?.expect("a stream that takes messages has a leader");
+    cluster.kill(leader).await?;
+
+    let after = jetstream::new(nats::connect(&url).await?);
+    let kept = wait_for("the others to elect a leader", PATIENCE, async || {
+        stored(&after).await.map_err(|error| format!("{error:#}"))
+    });
+    assert_eq!(kept.await?, ["one"]);
+    cluster.start(leader).await
 }
 
 fn stream() -> jetstream::stream::Config {

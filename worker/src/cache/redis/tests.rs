@@ -10,7 +10,7 @@ use self::{log::Log, server::Server};
 use super::*;
 use crate::{
     cache::{
-        Cache,
+        Cache, Value as _,
         tests::{Word, word},
     },
     metrics::CacheMetrics,
@@ -68,6 +68,29 @@ async fn the_newer_of_two_workers_values_stays() {
         let kept = if wins { second } else { first.clone() };
         assert_eq!(worker(&redis).0.get(&name).await, Some(kept), "{name}");
     }
+}
+
+#[tokio::test]
+async fn the_newest_is_what_any_worker_was_told_last() {
+    let server = Server::running().await;
+    let redis = server.client("");
+    let (older, newer) = (word("yes", 1_000, 60_000), word("no", 0, 60_000));
+    let (one, _) = worker(&redis);
+    let (two, _) = worker(&redis);
+    one.put(&"ann", &older).await;
+    two.put(&"ann", &newer).await;
+    assert_eq!(one.get(&"ann").await, Some(older.clone()), "what it has heard itself");
+    assert_eq!(one.newest(&"ann").await, Some(newer.clone()));
+    assert_eq!(one.get(&"ann").await, Some(newer.clone()), "remembered");
+
+    // What Redis has lost is still remembered, and so is all of it while Redis is away.
+    raw(&redis, &["SET", "word:ann", &format!("{}|{}", older.as_of_ms, older.encode())]).await;
+    assert_eq!(one.newest(&"ann").await, Some(newer.clone()));
+    raw(&redis, &["DEL", "word:ann"]).await;
+    assert_eq!(one.newest(&"ann").await, Some(newer.clone()));
+    drop(server);
+    assert_eq!(one.newest(&"ann").await, Some(newer));
+    assert_eq!(one.newest(&"bo").await, None);
 }
 
 #[tokio::test]
@@ -137,6 +160,7 @@ async fn a_redis_that_hangs_costs_one_time_out_and_is_told_once() {
     assert!(start.elapsed() < PAUSE / 2, "{:?}", start.elapsed());
     assert_eq!(reader.get(&"bo").await, Some(yes.clone()), "memory goes on");
     assert!(redis.ping().await.is_err());
+    assert_eq!(log.lines(), Vec::<String>::new(), "one call without an answer is no outage yet");
 
     // Each second one call tries again, and no other waits with it.
     for _ in 0..2 {

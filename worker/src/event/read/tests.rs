@@ -291,6 +291,7 @@ fn a_press_names_presser_message_and_the_mentioned() {
         title: "Garden".to_owned(),
         message: MessageId(5),
         data: "v1:7".to_owned(),
+        offered: false,
         mentioned: Vec::new(),
     };
     let pressed = |event| match event {
@@ -300,6 +301,11 @@ fn a_press_names_presser_message_and_the_mentioned() {
     assert_eq!(pressed(press(json!({}))), expected);
     let shell = json!({"message": {"chat": {"id": GROUP, "type": "supergroup", "title": "Garden"}, "message_id": 5, "date": 0}});
     assert_eq!(pressed(press(shell)), expected, "the message is no longer accessible");
+    for (button, offered) in [("v1:7", true), ("v1:8", false)] {
+        let markup = json!({"inline_keyboard": [[{"text": "Join", "url": "https://t.me/news"}], [{"text": "Joined", "callback_data": button}]]});
+        let message = message(&json!({"reply_markup": markup}));
+        assert_eq!(pressed(press(json!({"message": message}))).offered, offered, "{button}");
+    }
     let entities = json!([
         {"type": "bold", "offset": 0, "length": 1},
         {"type": "text_mention", "offset": 0, "length": 1, "user": {"id": 7, "first_name": "Ann"}},

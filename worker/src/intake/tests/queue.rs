@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -37,9 +37,14 @@ pub(super) struct Queue {
 
 struct Trouble {
     acks_to_fail: AtomicU32,
+    /// Sent, and never there.
+    acks_to_lose: AtomicU32,
+    acked: AtomicU64,
     burials_to_fail: AtomicU32,
     /// Leases end soon and cannot be renewed.
     leases_end: AtomicBool,
+    /// Deliveries begin only when most of a lease's term is over.
+    opens_late: AtomicBool,
     letters: Mutex<Vec<DeadLetter>>,
     delivered: Mutex<HashMap<u64, (Envelope, Receipt)>>,
     delivered_again: AtomicU32,
@@ -57,8 +62,11 @@ impl Queue {
         let connection = watch::Sender::new(Connection { connected: true, generation: 0 });
         let trouble = Trouble {
             acks_to_fail: AtomicU32::new(0),
+            acks_to_lose: AtomicU32::new(0),
+            acked: AtomicU64::new(0),
             burials_to_fail: AtomicU32::new(0),
             leases_end: AtomicBool::new(false),
+            opens_late: AtomicBool::new(false),
             letters: Mutex::default(),
             delivered: Mutex::default(),
             delivered_again: AtomicU32::new(0),
@@ -85,12 +93,20 @@ impl Queue {
         self.trouble.acks_to_fail.store(count, Ordering::SeqCst);
     }
 
+    pub(super) fn lose_acks(&self, count: u32) {
+        self.trouble.acks_to_lose.store(count, Ordering::SeqCst);
+    }
+
     pub(super) fn fail_burials(&self, count: u32) {
         self.trouble.burials_to_fail.store(count, Ordering::SeqCst);
     }
 
     pub(super) fn end_leases(&self, end: bool) {
         self.trouble.leases_end.store(end, Ordering::SeqCst);
+    }
+
+    pub(super) fn open_late(&self) {
+        self.trouble.opens_late.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn reconnect(&self) {
@@ -108,7 +124,7 @@ impl Queue {
             let shard = self.shards.of(envelope.routing);
             let period = lock(&self.trouble.again).get(&shard).cloned().expect("it was delivered in a period");
             let content = Ok(envelope.clone());
-            let delivery = Delivery { sequence: *sequence, delivered: 0, content, receipt: *receipt };
+            let delivery = Delivery { sequence: *sequence, delivered: 0, cut_short: false, content, receipt: *receipt };
             // A period that is over listens no more.
             let _ = period.send(Ok(delivery));
         }
@@ -134,13 +150,16 @@ impl Deliver for Queue {
 
     async fn take(&self, shard: Shard, owner: &str) -> Result<Option<Lease>, DeliverError> {
         let lease = self.rows.take(shard, owner).await?;
-        Ok(lease.map(|lease| match self.trouble.leases_end.load(Ordering::SeqCst) {
+        let is_short = [&self.trouble.leases_end, &self.trouble.opens_late].iter().any(|it| it.load(Ordering::SeqCst));
+        Ok(lease.map(|lease| match is_short {
             true => Lease { deadline: Instant::now() + SHORT_TERM, ..lease },
             false => lease,
         }))
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Lease, DeliverError> {
+        // Over a wire there is no answer at once.
+        tokio::task::yield_now().await;
         if self.trouble.leases_end.load(Ordering::SeqCst) { Err(away()) } else { self.rows.renew(lease).await }
     }
 
@@ -149,6 +168,9 @@ impl Deliver for Queue {
     }
 
     async fn open(&self, lease: &Lease) -> Result<Self::Deliveries, DeliverError> {
+        if self.trouble.opens_late.load(Ordering::SeqCst) {
+            tokio::time::sleep(SHORT_TERM).await;
+        }
         let (sender, again) = mpsc::unbounded_channel();
         lock(&self.trouble.again).insert(lease.shard, sender);
         let trouble = Arc::clone(&self.trouble);
@@ -164,7 +186,19 @@ impl Deliver for Queue {
     }
 
     async fn ack(&self, receipt: &Receipt) -> Result<(), DeliverError> {
-        if fails(&self.trouble.acks_to_fail) { Err(away()) } else { self.rows.ack(receipt).await }
+        if fails(&self.trouble.acks_to_fail) {
+            return Err(away());
+        }
+        if !fails(&self.trouble.acks_to_lose) {
+            self.rows.ack(receipt).await?;
+            self.trouble.acked.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    /// Only right where all that is delivered is of one shard and one period.
+    async fn acked(&self, _lease: &Lease) -> Result<Option<u64>, DeliverError> {
+        Ok(Some(self.trouble.acked.load(Ordering::SeqCst)))
     }
 
     async fn bury(&self, letter: &DeadLetter) -> Result<(), DeliverError> {

@@ -100,7 +100,7 @@ async fn connect(url: &str) -> Store {
     Store::connect(&config(url), StoreMetrics::new()).await.expect("a connection")
 }
 
-async fn administer(statement: &str) {
+pub(super) async fn administer(statement: &str) {
     use sqlx::Connection as _;
     let mut connection = sqlx::PgConnection::connect(admin_url().as_str()).await.expect("the tests' Postgres");
     sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.expect("done");

@@ -6,7 +6,7 @@ use prometheus_client::registry::Registry;
 
 use super::{
     EPOCH, GROUP, channel,
-    database::{Database, config},
+    database::{Database, administer, config},
     on_both, own, protect,
 };
 use crate::store::{Store, error::StoreError, metrics::StoreMetrics, repeated};
@@ -111,6 +111,33 @@ async fn a_refused_password_or_a_missing_database_is_unavailable() {
     let err = Store::connect(&config(url.as_str()), StoreMetrics::new()).await.expect_err("no such database");
     assert!(matches!(err, StoreError::Unavailable(_)), "{err:?}");
     assert!(!chain(&err).contains("hunter2"), "{}", chain(&err));
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn a_server_that_has_become_read_only_is_unavailable_until_it_can_be_written_to() {
+    let database = Database::postgres().await;
+    let store = &database.store;
+    store.ping().await.expect("it can be written to");
+    let name = database.url.rsplit_once('/').expect("a path").1.to_owned();
+    // All that the pool keeps become so, as after a failover.
+    let mut kept = Vec::new();
+    for _ in 0..config(&database.url).pool_size {
+        let mut connection = store.connection().await.expect("a connection");
+        sqlx::raw_sql("SET default_transaction_read_only = on").execute(&mut *connection).await.expect("set");
+        kept.push(connection);
+    }
+    drop(kept);
+    let becomes = async |setting: &str| {
+        administer(&format!("ALTER DATABASE {name} SET default_transaction_read_only = {setting}")).await;
+    };
+    becomes("on").await;
+    let err = store.ping().await.expect_err("read-only");
+    assert!(matches!(err, StoreError::Unavailable(_)), "{err:?}");
+    let err = Store::connect(&config(&database.url), StoreMetrics::new()).await.expect_err("read-only");
+    assert!(chain(&err).contains("the server is read-only"), "{}", chain(&err));
+    becomes("off").await;
+    own(store).await;
     database.remove().await;
 }
 

@@ -1,7 +1,7 @@
 //! The fence: who lost the shard writes nothing, whatever it tries.
 
 use shared::{
-    ids::{ChannelId, MessageId, UserId},
+    ids::{ChannelId, UserId},
     shard::Shard,
 };
 
@@ -14,7 +14,12 @@ use crate::store::{
     warnings::{WarningEnd, WarningState},
 };
 
-on_both!(epochs_only_rise, a_stale_epoch_writes_nothing, nothing_is_written_after_the_epoch_was_raised);
+on_both!(
+    epochs_only_rise,
+    a_stale_epoch_writes_nothing,
+    nothing_is_written_after_the_epoch_was_raised,
+    a_transaction_that_hangs_does_not_keep_the_shard
+);
 
 async fn epochs_only_rise(db: &Database) {
     let store = &db.store;
@@ -59,7 +64,7 @@ async fn a_stale_epoch_writes_nothing(db: &Database) {
         ),
         ("warning_sending", store.warning_sending(EPOCH, &[warning.id]).await.err()),
         ("warning_wanted", store.warning_wanted(EPOCH, &[warning.id]).await.err()),
-        ("warning_sent", store.warning_sent(EPOCH, &[warning.id], MessageId(1), false, &new).await.err()),
+        ("warning_wanted_outside", store.warning_wanted_outside(EPOCH, &[warning.id]).await.err()),
         ("warning_closed", store.warning_closed(EPOCH, &[warning.id], WarningEnd::Lost).await.err()),
         ("finish_task", store.finish_task(EPOCH, before_task[0].id, before_task[0].version).await.err()),
     ];
@@ -99,4 +104,17 @@ async fn nothing_is_written_after_the_epoch_was_raised(db: &Database) {
     }
     assert_eq!(count(&other, "SELECT COUNT(*) AS n FROM mutes").await, seen);
     assert_eq!(written, seen);
+}
+
+/// As one of a worker that was frozen in the middle of it.
+async fn a_transaction_that_hangs_does_not_keep_the_shard(db: &Database) {
+    if db.store.inbox().is_some() {
+        // There is one process.
+        return;
+    }
+    own(&db.store).await;
+    let hanging = db.store.begin(EPOCH).await.expect("begun");
+    let other = db.another().await;
+    other.raise_epoch(EPOCH.shard, EPOCH.number + 1).await.expect("raised");
+    hanging.commit().await.expect_err("too late");
 }

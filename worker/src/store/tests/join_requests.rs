@@ -8,7 +8,12 @@ use crate::store::{
     join_requests::{JoinRequest, NewRequest, RequestEnd, RequestState},
 };
 
-on_both!(a_request_is_written_once, a_settled_request_can_be_made_again, the_groups_somebody_waits_for_are_found);
+on_both!(
+    a_request_is_written_once,
+    a_settled_request_can_be_made_again,
+    telling_is_counted_before_it_is_done,
+    the_groups_somebody_waits_for_are_found,
+);
 
 const USER: UserId = UserId(7);
 
@@ -43,6 +48,7 @@ async fn a_request_is_written_once(db: &Database) {
         name: stored(HOSTILE[3]),
         state: RequestState::Waiting,
         message: None,
+        attempts: 0,
         requested_ms: 1000,
     };
     assert_eq!(found(store).await, expected);
@@ -68,6 +74,24 @@ async fn a_settled_request_can_be_made_again(db: &Database) {
     assert_eq!((again.state, again.message, again.requested_ms), (RequestState::Waiting, None, 2000));
     store.join_request_closed(EPOCH, GROUP, USER, RequestEnd::Gone).await.expect("done");
     assert_eq!(found(store).await.state, RequestState::Gone);
+}
+
+async fn telling_is_counted_before_it_is_done(db: &Database) {
+    let store = &db.store;
+    own(store).await;
+    record(store, GROUP, 1000).await;
+    for _ in 0..2 {
+        store.join_request_telling(EPOCH, GROUP, USER).await.expect("done");
+    }
+    record(store, GROUP, 1000).await;
+    assert_eq!(found(store).await.attempts, 2, "a redelivery begins nothing anew");
+    for expected in [1, 0, 0] {
+        store.join_request_untold(EPOCH, GROUP, USER).await.expect("done");
+        assert_eq!(found(store).await.attempts, expected);
+    }
+    store.join_request_telling(EPOCH, GROUP, USER).await.expect("done");
+    record(store, GROUP, 2000).await;
+    assert_eq!(found(store).await.attempts, 0, "another request");
 }
 
 async fn the_groups_somebody_waits_for_are_found(db: &Database) {

@@ -3,7 +3,7 @@
 use shared::ids::{ChatId, MessageId, UserId};
 
 use super::{EPOCH, channel, database::Database, offence, on_both, own, protect, task};
-use crate::store::{Store, groups::Protect, standings::Standing, tasks::TaskRow};
+use crate::store::{Store, groups::Protect, standings::Standing, tasks::TaskRow, warnings::Attempt};
 
 on_both!(every_row_moves, what_the_new_group_has_stands, tasks_are_readdressed_or_left_behind);
 
@@ -75,7 +75,7 @@ async fn what_the_new_group_has_stands(db: &Database) {
     offend(store, OLD, 10).await;
     let sent = store.warnings_of(OLD, UserId(10)).await.expect("an answer")[0].id;
     store.warning_sending(EPOCH, &[sent]).await.expect("done");
-    store.warning_sent(EPOCH, &[sent], MessageId(3), false, &[]).await.expect("done");
+    store.warning_sent(OLD, &[Attempt { warning: sent, number: 1 }], MessageId(3), false, &[]).await.expect("done");
     allow(store, OLD, 70).await;
     allow(store, OLD, 71).await;
     allow(store, NEW, 71).await;

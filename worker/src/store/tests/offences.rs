@@ -1,9 +1,12 @@
 //! The effects transaction: recorded once, resumed afterwards, right when it runs twice at once.
 
-use shared::ids::{ChannelId, ChatId, UserId};
+use shared::ids::{ChannelId, ChatId, MessageId, UserId};
 
 use super::{EPOCH, GROUP, HOSTILE, count, database::Database, offence, on_both, own, stored, task};
-use crate::store::{mutes::MuteState, warnings::WarningState};
+use crate::store::{
+    mutes::MuteState,
+    warnings::{Attempt, WarningEnd, WarningState},
+};
 
 on_both!(
     an_offence_is_recorded_once_and_then_resumed,
@@ -14,6 +17,7 @@ on_both!(
     a_person_has_one_open_mute_and_then_another,
     hostile_names_come_back,
     marks_are_found,
+    more_warnings_than_one_statement_can_name_are_changed_together,
 );
 
 async fn an_offence_is_recorded_once_and_then_resumed(db: &Database) {
@@ -180,4 +184,25 @@ async fn marks_are_found(db: &Database) {
     found.sort();
     assert_eq!(found, ["u1", "u3"]);
     assert!(store.marked(&[]).await.expect("an answer").is_empty());
+}
+
+async fn more_warnings_than_one_statement_can_name_are_changed_together(db: &Database) {
+    let store = &db.store;
+    own(store).await;
+    let offences = [offence(1, "u1"), offence(2, "u2")];
+    let recorded = store.record_offences(EPOCH, GROUP, &offences, &[], 1).await.expect("recorded");
+    let [first, last] = [0, 1].map(|n| recorded[n].warning.clone().expect("a warning").id);
+    // More than Postgres binds, and twice what SQLite does; those in between are nobody's.
+    let ids: Vec<i64> = std::iter::once(first).chain(1_000_000..1_070_000).chain([last]).collect();
+    store.warning_sending(EPOCH, &ids).await.expect("done");
+    let sends: Vec<Attempt> = ids.iter().map(|warning| Attempt { warning: *warning, number: 1 }).collect();
+    let mut known = store.warning_sent(GROUP, &sends, MessageId(5), true, &[]).await.expect("done");
+    known.sort_unstable();
+    assert_eq!(known, [first, last]);
+    assert_eq!(store.shared_warnings(GROUP).await.expect("an answer").len(), 2);
+    store.warning_closed(EPOCH, &ids, WarningEnd::Removed).await.expect("done");
+    for id in [first, last] {
+        let warning = store.warning(id).await.expect("an answer").expect("the row");
+        assert_eq!((warning.state, warning.message), (WarningState::Removed, Some(MessageId(5))));
+    }
 }

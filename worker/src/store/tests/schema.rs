@@ -7,7 +7,17 @@ use crate::store::{
 };
 
 /// Every migration, oldest first.
-const KNOWN: [(i64, &str); 4] = [(1, "initial"), (2, "standing"), (3, "breaker_notices"), (4, "warning_kinds")];
+const KNOWN: [(i64, &str); 9] = [
+    (1, "initial"),
+    (2, "standing"),
+    (3, "breaker_notices"),
+    (4, "warning_kinds"),
+    (5, "join_request_attempts"),
+    (6, "broadcast_hold"),
+    (7, "suspects"),
+    (8, "may_invite"),
+    (9, "suspects_slow"),
+];
 const NEWEST: i64 = KNOWN[KNOWN.len() - 1].0;
 
 on_both!(
@@ -72,7 +82,7 @@ async fn missing_migrations_are_named(db: &Database) {
     migrate::down(&db.store, KNOWN.len()).await.expect("down");
     let err = migrate::check(&db.store).await.expect_err("nothing is there");
     assert!(matches!(err, SchemaError::Older { found: 0, known: NEWEST }), "{err:?}");
-    assert!(err.to_string().ends_with("run `worker migrate up`"), "{err}");
+    assert!(err.to_string().contains("run `worker migrate up`"), "{err}");
 }
 
 async fn a_newer_schema_is_refused(db: &Database) {

@@ -10,6 +10,7 @@ use telegram_sim::simulator::Simulator;
 use crate::bot::{ALL_KINDS, SOON, TestResult, kind};
 use crate::hook::{Answer, Arrival, Hook};
 use crate::place::{Place, place};
+use crate::rule_04_webhooks::retrying::failed;
 
 /// Takes what says "warm" at once, so that all connections may be used, and holds everything else.
 fn hold_all_but_warm(came: &Arrival, _: usize) -> Answer {
@@ -105,6 +106,7 @@ async fn twice_max_connections_failing_queues_stall_all_others() -> TestResult {
         world.say(seeded.group, seeded.members[0], text)?;
     }
     let second = hook.wait_for(&sim, 2).await?;
+    failed(&sim, 2).await?;
     sim.clock().advance(Duration::from_secs(590));
     sim.clock().advance(Duration::from_secs(20));
     all_is_delivered(&sim).await?;
@@ -131,6 +133,7 @@ async fn a_failing_chat_holds_up_its_own_updates_and_no_others() -> TestResult {
     world.say(other, owner, "elsewhere")?;
     hook.wait_for(&sim, 2).await?;
     assert_eq!(hook.texts(), ["stuck", "elsewhere"]);
+    failed(&sim, 1).await?;
     sim.clock().advance(Duration::from_secs(3601));
     all_is_delivered(&sim).await?;
     assert_eq!(hook.texts(), ["stuck", "elsewhere", "stuck", "behind it"]);

@@ -15,7 +15,7 @@ const LATE_MS: i64 = 3000;
 
 /// A try that failed: when that was known, and why.
 #[derive(Clone)]
-struct Failure {
+pub(super) struct Failure {
     at_ms: i64,
     answer: String,
 }
@@ -25,7 +25,8 @@ fn failures(sim: &Simulator) -> Vec<Failure> {
     tries.map(|delivery| Failure { at_ms: delivery.at_ms, answer: delivery.answer }).collect()
 }
 
-async fn failed(sim: &Simulator, count: usize) -> anyhow::Result<Failure> {
+/// Waits until so many tries have failed, and the simulator knows it; gives the latest.
+pub(super) async fn failed(sim: &Simulator, count: usize) -> anyhow::Result<Failure> {
     let what = format!("{count} failures");
     Ok(sim.wait(&what, SOON, || failures(sim).get(count - 1).cloned()).await?)
 }

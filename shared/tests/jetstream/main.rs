@@ -1,15 +1,21 @@
 //! The JetStream queue against a real nats-server, found by NATS_SERVER_BIN or on PATH.
 
+mod found;
+mod leases;
+mod peers;
+mod periods;
+mod reshard;
+
 use std::{
     env,
     net::TcpListener,
     num::NonZeroU16,
     process::{Child, Command, Stdio},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use async_nats::jetstream::consumer::PullConsumer;
+use async_nats::jetstream::{consumer::PullConsumer, stream::Config};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use shared::{
@@ -18,7 +24,8 @@ use shared::{
     ids::{BotId, UpdateId},
     queue::{
         DeadLetter, Deliver, DeliverError, Delivery, Lease, Publish, PublishError, Stored,
-        jetstream::{ConnectError, Deliveries, JetStream, JetStreamConfig, Receipt},
+        jetstream::{ConnectError, Deliveries, JetStream, JetStreamConfig, Receipt, ReshardError, Resharding},
+        letters::Letters as _,
     },
     shard::{Shard, Shards},
     subject,
@@ -53,12 +60,23 @@ impl Server {
         JetStreamConfig {
             servers: format!("nats://127.0.0.1:{}", self.port).parse().expect("an address"),
             shards: Shards::new(NonZeroU16::new(shards).expect("not zero")),
+            bot: Some(BotId(1)),
             replicas: 1,
             name: "test".to_owned(),
             prefix: None,
             max_bytes: 64 << 20,
             max_per_subject: 1000,
         }
+    }
+
+    /// A client of its own, to see or set what no program of ours does.
+    async fn by_hand(&self) -> async_nats::jetstream::Context {
+        let client = async_nats::connect(format!("127.0.0.1:{}", self.port)).await.expect("a connection");
+        async_nats::jetstream::new(client)
+    }
+
+    async fn duplicate_window(&self) -> Duration {
+        self.by_hand().await.get_stream("UPD").await.expect("a stream").cached_info().config.duplicate_window
     }
 
     async fn queue(&self) -> JetStream {
@@ -171,88 +189,6 @@ async fn an_envelope_comes_out_as_it_went_in_once_and_leaves_when_acked() {
 }
 
 #[tokio::test]
-async fn a_lease_has_one_holder_and_passes_on() {
-    let server = Server::start();
-    let queue = server.queue().await;
-    let lease = take(&queue, Shard(0), "one").await;
-    assert!(queue.take(Shard(0), "two").await.expect("an answer").is_none());
-    let renewed = queue.renew(&lease).await.expect("still ours");
-    assert!(renewed.revision > lease.revision && renewed.epoch == lease.epoch && renewed.deadline > lease.deadline);
-    // The answer to that renewal was lost: the old revision still renews.
-    queue.renew(&lease).await.expect("adopted");
-    // Our own name is adopted, as a new period.
-    let again = take(&queue, Shard(0), "one").await;
-    assert!(again.epoch > renewed.revision);
-
-    queue.release(&again).await.expect("given back");
-    let other = take(&queue, Shard(0), "two").await;
-    assert!(other.epoch > again.epoch);
-    assert!(matches!(queue.renew(&again).await, Err(DeliverError::Lost)));
-    // Giving back what is no longer ours takes it from nobody.
-    queue.release(&again).await.expect("nothing to do");
-    queue.renew(&other).await.expect("still theirs");
-}
-
-#[tokio::test]
-async fn a_lease_that_is_not_renewed_runs_out() {
-    let server = Server::start();
-    let queue = server.queue().await;
-    let lease = take(&queue, Shard(0), "one").await;
-    let next = until(async || {
-        queue.take(Shard(0), "two").await.transpose().ok_or("held").and_then(|taken| taken.map_err(|_| "error"))
-    })
-    .await;
-    assert!(next.epoch > lease.epoch);
-    assert!(tokio::time::Instant::now() > lease.deadline, "it was taken while its holder might still act");
-    // And the new holder's first renewals do not make it immortal (queue.md, pitfall 2).
-    let renewed = queue.renew(&next).await.expect("still ours");
-    until(async || {
-        queue.take(Shard(0), "three").await.transpose().ok_or("held").and_then(|taken| taken.map_err(|_| "error"))
-    })
-    .await;
-    assert!(matches!(queue.renew(&renewed).await, Err(DeliverError::Lost)));
-}
-
-#[tokio::test]
-async fn a_new_period_starts_at_the_first_unacked_and_ends_the_one_before() {
-    let server = Server::start();
-    let (queue, config) = (server.queue().await, server.config(4));
-    for id in 1..=5 {
-        queue.publish(&update(-100, id)).await.expect("stored");
-    }
-    let shard = shard_of(&config, -100);
-    let old_lease = take(&queue, shard, "one").await;
-    let mut old = queue.open(&old_lease).await.expect("deliveries");
-    let (first, second) = (next(&mut old).await, next(&mut old).await);
-    queue.ack(&second.receipt).await.expect("sent");
-    until(async || match queue.backlog().await {
-        Ok(4) => Ok(()),
-        other => Err(other),
-    })
-    .await;
-
-    let new_lease = take(&queue, shard, "one").await;
-    let mut new = queue.open(&new_lease).await.expect("deliveries");
-    assert_eq!(update_ids(&mut new, 4).await, [1, 3, 4, 5]);
-    // The earlier period gets nothing more: what was on its way, and then its end.
-    let end = within(async {
-        loop {
-            match old.next().await.expect("an end that says why") {
-                Ok(_) => {}
-                Err(error) => return error,
-            }
-        }
-    })
-    .await;
-    assert!(matches!(end, DeliverError::Interrupted(_)), "{end:?}");
-    assert!(old.next().await.is_none());
-    // Its late ack does nothing, and it cannot begin again.
-    queue.ack(&first.receipt).await.expect("sent");
-    assert!(matches!(queue.open(&old_lease).await, Err(DeliverError::Lost)));
-    assert_eq!(queue.backlog().await.expect("a number"), 4);
-}
-
-#[tokio::test]
 async fn a_full_chat_holds_up_only_itself() {
     let server = Server::start();
     let queue = connect(&JetStreamConfig { max_per_subject: 2, ..server.config(4) }).await;
@@ -286,25 +222,6 @@ async fn a_full_queue_says_so() {
 }
 
 #[tokio::test]
-async fn another_number_of_shards_is_refused_in_one_sentence() {
-    let server = Server::start();
-    let queue = server.queue().await;
-    let refused = JetStream::connect(&server.config(8), &CancellationToken::new()).await;
-    let Err(ConnectError::Setting(BadSetting(sentence))) = refused else { panic!("it connected") };
-    assert!(sentence.starts_with("SHARDS is 8, but the queue was made with 4"), "{sentence}");
-
-    // The stream is made anew with another number while we run.
-    let server_side = async_nats::connect(format!("127.0.0.1:{}", server.port)).await.expect("a connection");
-    let jetstream = async_nats::jetstream::new(server_side);
-    jetstream.delete_stream("UPD").await.expect("deleted");
-    let error = queue.publish(&update(-100, 1)).await.expect_err("no stream");
-    assert!(matches!(error, PublishError::Unavailable(_)), "{error:?}");
-    connect(&server.config(8)).await;
-    let error = queue.publish(&update(-100, 1)).await.expect_err("another stream");
-    assert!(matches!(error, PublishError::WrongShards { .. }), "{error:?}");
-}
-
-#[tokio::test]
 async fn dead_letters_are_kept_once_and_strangers_are_handed_over() {
     let server = Server::start();
     let (queue, config) = (server.queue().await, server.config(4));
@@ -317,10 +234,14 @@ async fn dead_letters_are_kept_once_and_strangers_are_handed_over() {
     };
     queue.bury(&letter).await.expect("buried");
     queue.bury(&letter).await.expect("buried");
-    let client = async_nats::connect(format!("127.0.0.1:{}", server.port)).await.expect("a connection");
-    let jetstream = async_nats::jetstream::new(client);
+    let jetstream = server.by_hand().await;
     let mut letters = jetstream.get_stream("DLQ").await.expect("the stream");
     assert_eq!(letters.info().await.expect("info").state.messages, 1);
+    let id = queue.letter_from(0).await.expect("an answer").expect("the letter").id;
+    assert!(!queue.drop_letter(id + 1).await.expect("an answer"), "there is no other");
+    let keeps_all = Config { deny_delete: true, ..letters.cached_info().config.clone() };
+    jetstream.update_stream(keeps_all).await.expect("changed");
+    queue.drop_letter(id).await.expect_err("the server keeps it");
     let kept = letters.get_last_raw_message_by_subject("dlq.-100").await.expect("by chat");
     assert_eq!(kept.headers.get("Gmbot-Reason").map(|value| value.as_str()), Some("no such chat"));
 
@@ -371,7 +292,7 @@ async fn it_waits_for_the_server_and_outlives_its_death() {
     let asked = tokio::time::Instant::now();
     assert!(matches!(queue.renew(&lease).await, Err(DeliverError::Unavailable(_))));
     assert!(asked.elapsed() < Duration::from_millis(500), "a renewal that cannot be sent fails at once");
-    assert!(matches!(queue.publish(&update(-100, 2)).await, Err(PublishError::Unavailable(_))));
+    assert!(matches!(queue.publish(&update(-100, 2)).await, Err(PublishError::NotConnected)));
     server.restart();
     let back = within(connection.wait_for(|now| now.connected)).await.expect("it is told").generation;
     assert!(back > before.generation);
@@ -383,21 +304,50 @@ async fn it_waits_for_the_server_and_outlives_its_death() {
     assert_eq!(update_ids(&mut deliveries, 2).await, [1, 2]);
 }
 
+/// Without a volume that outlives it, say.
 #[tokio::test]
-async fn a_deleted_consumer_ends_the_period() {
+async fn a_server_that_lost_its_disk_gets_its_streams_again() {
+    let mut server = Server::start();
+    let (queue, config) = (server.queue().await, server.config(4));
+    let shard = shard_of(&config, -100);
+    let before = take(&queue, shard, "me").await;
+    queue.publish(&update(-100, 1)).await.expect("stored");
+
+    server.kill();
+    std::fs::remove_dir_all(server.folder.path()).expect("removed");
+    server.restart();
+    until(async || queue.publish(&update(-100, 2)).await).await;
+    let lease = until(async || queue.take(shard, "me").await.transpose().unwrap_or(Err(DeliverError::Lost))).await;
+    assert!(lease.epoch <= before.epoch, "{lease:?} follows {before:?}");
+    let mut deliveries = until(async || queue.open(&lease).await).await;
+    assert_eq!(update_ids(&mut deliveries, 1).await, [2]);
+}
+
+/// By hand, while the server runs.
+#[tokio::test]
+async fn whatever_is_deleted_is_made_again_for_whoever_misses_it() {
     let server = Server::start();
     let (queue, config) = (server.queue().await, server.config(4));
     let shard = shard_of(&config, -100);
-    let lease = take(&queue, shard, "me").await;
-    let mut deliveries = queue.open(&lease).await.expect("deliveries");
-    queue.publish(&update(-100, 1)).await.expect("stored");
-    next(&mut deliveries).await;
-    let client = async_nats::connect(format!("127.0.0.1:{}", server.port)).await.expect("a connection");
-    let stream = async_nats::jetstream::new(client).get_stream("UPD").await.expect("the stream");
-    let name = subject::consumer(shard, lease.epoch);
-    let consumer: PullConsumer = stream.get_consumer(&name).await.expect("named with the epoch");
-    assert_eq!(consumer.cached_info().config.filter_subject, subject::of_shard(config.shards, shard));
-    stream.delete_consumer(&name).await.expect("deleted");
-    let end = within(deliveries.next()).await.expect("an end that says why");
-    assert!(matches!(end, Err(DeliverError::Interrupted(_))), "{end:?}");
+    let jetstream = server.by_hand().await;
+
+    jetstream.delete_stream("UPD").await.expect("deleted");
+    until(async || queue.publish(&update(-100, 1)).await).await;
+    jetstream.delete_stream("KV_leases").await.expect("deleted");
+    until(async || queue.take(shard, "me").await.transpose().unwrap_or(Err(DeliverError::Lost))).await;
+    jetstream.delete_stream("KV_leases").await.expect("deleted");
+    let peers = queue.peers().expect("others may come");
+    until(async || peers.announce("me").await).await;
+    jetstream.delete_stream("UPD").await.expect("deleted");
+    until(async || peers.announce("me").await).await;
+    jetstream.delete_stream("DLQ").await.expect("deleted");
+    let letter = DeadLetter {
+        headers: update(-100, 1).headers(),
+        body: Bytes::from_static(b"{}"),
+        reason: "no such chat".to_owned(),
+        attempts: 5,
+        trace_id: "4bf9".to_owned(),
+    };
+    until(async || queue.bury(&letter).await).await;
+    assert_eq!(queue.buried().await.expect("a number"), 1);
 }

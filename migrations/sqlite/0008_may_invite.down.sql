@@ -1,0 +1,1 @@
+ALTER TABLE group_channel_links DROP COLUMN may_invite;
