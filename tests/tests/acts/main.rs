@@ -26,11 +26,11 @@ async fn play(form: Form, seeds: impl Iterator<Item = u64>) -> anyhow::Result<()
             outcome.violations.iter().map(|found| format!("seed {}: {}", found.seed, found.what)).collect();
         ensure!(
             told.is_empty(),
-            "{form:?}, seeds from {}:\n{}\n\nthe first one's story:\n{}\n\nthe last lines of gmbot:\n{}",
+            "the last lines of gmbot:\n{}\n\nthe first one's story:\n{}\n\n{form:?}, seeds from {}:\n{}",
+            outcome.lines.join("\n"),
+            outcome.violations.first().map(|found| found.story.join("\n")).unwrap_or_default(),
             batch[0],
             told.join("\n"),
-            outcome.violations.first().map(|found| found.story.join("\n")).unwrap_or_default(),
-            outcome.lines.join("\n")
         );
     }
     Ok(())

@@ -53,7 +53,8 @@ pub(super) fn judge(evidence: &Evidence<'_>, town: &Town, found: &mut Vec<String
 fn unprotected_before(evidence: &Evidence<'_>, town: &Town, event: usize) -> Option<MessageId> {
     const HEARD: [&str; 2] = ["Protection is off", "This group is not protected"];
     let mut words = town.journal.iter().rev().filter(|entry| {
-        entry.event < event
+        // A press makes no event: what comes right after it has the number that was next then.
+        entry.event <= event
             && matches!(
                 entry.note,
                 Some(Note::Unprotected(_) | Note::MayProtect | Note::Pressed { may_protect: true, .. })
