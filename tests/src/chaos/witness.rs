@@ -174,8 +174,8 @@ fn named(call: &Call) -> Vec<UserId> {
     entities.into_iter().flatten().filter_map(|entity| entity["user"]["id"].as_i64()).map(UserId).collect()
 }
 
-/// How many more people a text tells.
-fn others(call: &Call) -> usize {
+/// How many more people a text tells: "and 3 others".
+pub fn others(call: &Call) -> usize {
     let counted = |rest: &str| {
         let (count, rest) = rest.split_once(' ')?;
         if rest.starts_with("other") { count.parse().ok() } else { None }
