@@ -189,8 +189,11 @@ async fn a_deadlock_is_repeated() {
         tries.into_inner()
     };
     let (one, two) = tokio::join!(crosswise("a", "b"), crosswise("b", "a"));
-    assert_eq!(one + two, 3, "one of them twice");
-    assert_eq!(super::count(store, "SELECT MIN(at_ms) AS n FROM effects").await, 2);
+    // Whoever begins anew may be in the other's way again before that one has got on.
+    assert!(one + two >= 3, "nobody had to begin anew");
+    for least_and_most in ["SELECT MIN(at_ms) AS n FROM effects", "SELECT MAX(at_ms) AS n FROM effects"] {
+        assert_eq!(super::count(store, least_and_most).await, 2, "each has moved each once");
+    }
     database.remove().await;
 }
 
