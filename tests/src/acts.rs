@@ -5,7 +5,6 @@
 //! the same moves of the clock; what they do is drawn from their seeds alone, so that a seed which failed can be played again.
 
 mod act;
-mod clock;
 mod house;
 mod oracle;
 mod town;

@@ -37,6 +37,7 @@ pub mod tools;
 pub mod wait;
 
 pub mod child;
+pub mod clock;
 pub mod collector;
 pub mod http;
 pub mod ports;

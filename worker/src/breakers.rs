@@ -8,11 +8,12 @@ use shared::ids::{ChannelId, UserId};
 use crate::{
     enforce::task,
     event::Task,
+    news::{Item, News},
     store::{Store, error::StoreError},
     timers::Bell,
 };
 
-/// How long a look at the row holds. Another worker's lane may have written it meanwhile; the groups' own lanes are told.
+/// How long a look at the row holds. Another worker's lane may have written it meanwhile, and what it told may have been lost.
 const LOOK_HOLDS: Duration = Duration::from_secs(10);
 
 /// A suspicion is reported once in this time: every message of every group would repeat it.
@@ -27,15 +28,17 @@ pub(crate) struct Breakers {
     bell: Bell,
     open: Memory<ChannelId, bool>,
     reported: Memory<ChannelId, ()>,
+    news: News,
 }
 
 impl Breakers {
-    pub(crate) fn new(store: Store, bell: Bell) -> Self {
+    pub(crate) fn new(store: Store, bell: Bell, news: News) -> Self {
         Self {
             store,
             bell,
             open: Memory::builder().max_capacity(CAPACITY).time_to_live(LOOK_HOLDS).build(),
             reported: Memory::builder().max_capacity(CAPACITY).time_to_live(REPORTED_FOR).build(),
+            news,
         }
     }
 
@@ -67,8 +70,14 @@ impl Breakers {
         Ok(())
     }
 
-    /// Drops what is remembered of a channel: it has changed.
+    /// Drops what is remembered of a channel, here and at the other workers: it has changed.
     pub(crate) async fn forget(&self, channel: ChannelId) {
+        self.drop(channel).await;
+        self.news.tell(Item::Breaker(channel));
+    }
+
+    /// The same here alone: another worker has told of it.
+    pub(crate) async fn drop(&self, channel: ChannelId) {
         self.open.invalidate(&channel).await;
         self.reported.invalidate(&channel).await;
     }

@@ -15,6 +15,7 @@ use shared::{args::BadSetting, clock, shard::Shards, shutdown, telemetry};
 
 use self::delivery::Delivery;
 use crate::{
+    cache::Redis,
     config::{Broadcast as Command, BroadcastOn},
     metrics::WorkerMetrics,
     store::{
@@ -37,23 +38,29 @@ const HOLD: Duration = Duration::from_secs(15);
 /// See [`run`].
 pub async fn on_servers(command: Command<BroadcastOn>) -> anyhow::Result<()> {
     let database = command.on.database.store_config(Shards::default());
-    run("worker-broadcast", &command, &database).await
+    let redis = crate::run::redis(&command.on.cache)?;
+    run("worker-broadcast", &command, &database, redis).await
 }
 
-/// Does what the command line asks for.
+/// Does what the command line asks for. With `redis` it keeps to the limits together with the workers.
 ///
 /// # Errors
 /// The database does not answer, Telegram does not accept the token, there is nothing to say or to go on with, or another process is at it.
-pub async fn run<On: Args>(name: &'static str, command: &Command<On>, database: &StoreConfig) -> anyhow::Result<()> {
+pub async fn run<On: Args>(
+    name: &'static str,
+    command: &Command<On>,
+    database: &StoreConfig,
+    redis: Option<Redis>,
+) -> anyhow::Result<()> {
     let _telemetry = telemetry::init(name, &command.process)?;
     let store = Store::connect(database, StoreMetrics::default()).await.context("opening DATABASE_URL")?;
     migrate::check(&store).await?;
-    let done = carry_out(command, &store).await;
+    let done = carry_out(command, &store, redis).await;
     store.close().await;
     done
 }
 
-async fn carry_out<On: Args>(command: &Command<On>, store: &Store) -> anyhow::Result<()> {
+async fn carry_out<On: Args>(command: &Command<On>, store: &Store, redis: Option<Redis>) -> anyhow::Result<()> {
     if command.status {
         let last = store.last_broadcast().await?;
         return say(&last.as_ref().map_or_else(|| "There was no broadcast yet.".to_owned(), shown::told));
@@ -77,7 +84,7 @@ async fn carry_out<On: Args>(command: &Command<On>, store: &Store) -> anyhow::Re
         }
         Wanted::Begin { text, total }
     };
-    let telegram = crate::run::telegram(&command.bot, &command.limits, &WorkerMetrics::default())?;
+    let telegram = crate::run::telegram(&command.bot, &command.limits, redis, &WorkerMetrics::default())?;
     let stop = shutdown::on_signal()?;
     let hold = Hold { holder: this_process(), lasts: HOLD };
     let broadcast = match wanted {

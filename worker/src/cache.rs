@@ -1,6 +1,6 @@
 //! Two cache levels: this process's memory (moka) over Redis. Knows keys, dates and times to live, not what is cached.
 
-mod redis;
+pub(crate) mod redis;
 
 use std::{hash::Hash, time::Duration};
 
@@ -57,6 +57,14 @@ impl<K: Key, V: Value> Cache<K, V> {
         self.memory.get(key).await.into_iter().chain(fetched).max_by_key(Value::as_of_ms)
     }
 
+    /// Whether it is this process's turn to find the value out: no other has claimed it within that time.
+    pub(crate) async fn claim(&self, key: &K, lasts: Duration) -> bool {
+        match &self.redis {
+            Some(redis) => redis.claim(&format!("claim:{}", key.name()), lasts).await.unwrap_or(true),
+            None => true,
+        }
+    }
+
     async fn fetch(&self, key: &K) -> Option<V> {
         let value = self.redis.as_ref()?.get(&key.name()).await.and_then(|text| V::decode(&text))?;
         if value.expires_ms() <= shared::clock::now_ms() {
@@ -77,7 +85,8 @@ impl<K: Key, V: Value> Cache<K, V> {
         }
     }
 
-    async fn remember(&self, key: &K, value: &V) {
+    /// Keeps it in memory alone, unless a newer value is there.
+    pub(crate) async fn remember(&self, key: &K, value: &V) {
         self.memory
             .entry_by_ref(key)
             .and_compute_with(|old| {

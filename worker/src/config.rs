@@ -11,10 +11,12 @@ use shared::{
 
 mod broadcast;
 mod letters;
+mod limits;
 mod reshard;
 
 pub use broadcast::{Broadcast, BroadcastOn, examples};
 pub use letters::{DeadLetters, LettersAction, LettersOn, Which};
+pub use limits::ShowLimits;
 pub use reshard::{Reshard, STEPS};
 
 use crate::{
@@ -37,6 +39,8 @@ pub enum Command {
     /// Say something to all groups, or to their owners. The workers may run meanwhile.
     #[command(after_help = examples("worker"))]
     Broadcast(Box<Broadcast<BroadcastOn>>),
+    /// Show what is left of each budget for calls to Telegram, and what Telegram has closed.
+    Limits(Box<ShowLimits>),
     /// Give the queue the number of shards in SHARDS. Every worker has to be stopped before.
     #[command(after_help = STEPS)]
     Reshard(Box<Reshard>),

@@ -29,7 +29,7 @@ use crate::{
         join, join_request,
         leaving::{self, Sought},
         member::{self, Registry},
-        message::{self, Court, Posted},
+        message::{self, Court, Fate, Posted},
         migration,
         tasks::{self, BulkRelease, Review},
     },
@@ -221,6 +221,9 @@ impl Dispatch {
             }
         };
         for ((posted, fate), job) in messages.iter().zip(fates).zip(jobs) {
+            if let Fate::Held(wait) = fate {
+                return dispositions.push(Disposition::Wait(Some(wait)));
+            }
             self.metrics.verified(fate.label(), &job.envelope);
             let outcome = match Asked::of(posted.message) {
                 Some(asked) if fate.stands() => self.asked(fence, posted, asked).instrument(job.span.clone()).await,
@@ -275,7 +278,7 @@ impl Dispatch {
         let again = match self.answer(fence, job, task).await {
             // Not in the lane: whoever presses a button would wait behind it, and meanwhile its owner would publish it again and again.
             Err(HandlerError::Telegram(err @ (Error::FloodWait { .. } | Error::Unavailable(_)))) => {
-                let wait = if let Error::FloodWait { retry_after } = err { retry_after } else { UNREACHABLE_WAIT };
+                let wait = if let Error::FloodWait { retry_after, .. } = err { retry_after } else { UNREACHABLE_WAIT };
                 let err = HandlerError::Telegram(err);
                 self.metrics.failed("task", &err);
                 self.told.held("task", &err);
@@ -399,7 +402,7 @@ fn disposition(err: &HandlerError) -> Disposition {
         HandlerError::Fenced(_) | HandlerError::Store(StoreError::Fenced) => Disposition::Abandon,
         HandlerError::Store(StoreError::Unavailable(_)) => Disposition::Wait(None),
         HandlerError::Store(err @ (StoreError::BadRow { .. } | StoreError::Query(_))) => Disposition::Fail(chain(err)),
-        HandlerError::Telegram(Error::FloodWait { retry_after }) => Disposition::Wait(Some(*retry_after)),
+        HandlerError::Telegram(Error::FloodWait { retry_after, .. }) => Disposition::Wait(Some(*retry_after)),
         HandlerError::Telegram(Error::Unavailable(_) | Error::OutcomeUnknown(_)) => Disposition::Wait(None),
         HandlerError::Telegram(Error::TokenDead { .. }) => Disposition::Wait(Some(TOKEN_DEAD_WAIT)),
         HandlerError::Telegram(

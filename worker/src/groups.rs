@@ -18,6 +18,7 @@ pub(crate) use settings::{ChannelPosts, JoinRequests, Mode, OnChannelLeave, Sett
 
 use crate::{
     event::Author,
+    news::{Item, News},
     policy::standing::Said,
     store::{Store, error::StoreError, groups::GroupRow},
     telegram::{Telegram, budget::Priority, error::Error},
@@ -112,6 +113,7 @@ pub(crate) struct Groups {
     served: Arc<BTreeSet<ChatId>>,
     /// Whether groups that are not named were once one that is.
     once_served: Memory<ChatId, bool>,
+    news: News,
 }
 
 /// Rules as they were read; None is a group that is not protected.
@@ -122,7 +124,7 @@ struct Known {
 }
 
 impl Groups {
-    pub(crate) fn new(store: Store, telegram: Telegram, served: BTreeSet<ChatId>, owned: Owned) -> Self {
+    pub(crate) fn new(store: Store, telegram: Telegram, served: BTreeSet<ChatId>, owned: Owned, news: News) -> Self {
         Self {
             store,
             telegram,
@@ -133,6 +135,7 @@ impl Groups {
             answered: Memory::builder().max_capacity(CAPACITY).time_to_live(ANSWERED).build(),
             served: Arc::new(served),
             once_served: Memory::builder().max_capacity(CAPACITY).time_to_live(FRESH).build(),
+            news,
         }
     }
 
@@ -198,8 +201,14 @@ impl Groups {
         Ok(once)
     }
 
-    /// Drops what is remembered of a group's rules: they have changed.
+    /// Drops what is remembered of a group's rules, here and at the other workers: they have changed.
     pub(crate) async fn forget(&self, group: ChatId) {
+        self.drop_rules(group).await;
+        self.news.tell(Item::Rules(group));
+    }
+
+    /// The same here alone: another worker has told of it.
+    pub(crate) async fn drop_rules(&self, group: ChatId) {
         self.changes.fetch_add(1, Ordering::SeqCst);
         self.rules.invalidate(&group).await;
         self.once_served.invalidate(&group).await;

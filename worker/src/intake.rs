@@ -15,7 +15,7 @@ use shared::{
     shard::{Shard, Shards},
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -108,6 +108,8 @@ pub(crate) struct Intake<Q: Deliver, H: Handle> {
     room: Room,
     metrics: IntakeMetrics,
     owned: Owned,
+    /// How many workers share the shards.
+    workers: watch::Sender<u32>,
     /// Names this process in the leases; new at every start.
     owner: String,
 }
@@ -124,8 +126,14 @@ impl<Q: Deliver, H: Handle> Intake<Q, H> {
             room: Room::new(),
             metrics,
             owned,
+            workers: watch::Sender::new(1),
             owner,
         }
+    }
+
+    /// How many workers share the shards, at all times.
+    pub(crate) fn workers(&self) -> watch::Receiver<u32> {
+        self.workers.subscribe()
     }
 
     /// Works on this worker's share of the shards until told to stop; then finishes what is in hand, at most for `drain`, and gives each

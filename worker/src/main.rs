@@ -1,5 +1,8 @@
 //! The program `worker`.
 
+// As in the library of the worker.
+#![recursion_limit = "256"]
+
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -13,6 +16,7 @@ fn main() -> ExitCode {
         Cli::Command(Command::Migrate(migrate)) => block_on(worker::migrate(*migrate)),
         Cli::Command(Command::Broadcast(command)) => block_on(worker::broadcast::on_servers(*command)),
         Cli::Command(Command::DeadLetters(command)) => block_on(worker::dead_letters::on_servers(*command)),
+        Cli::Command(Command::Limits(command)) => block_on(worker::limits(*command)),
         Cli::Command(Command::Reshard(reshard)) => block_on(worker::reshard(*reshard)),
         Cli::Command(Command::Run(config)) => block_on(run(*config)),
         Cli::Run(config) => block_on(run(config)),

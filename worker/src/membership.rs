@@ -10,8 +10,9 @@ use crate::{
     breakers::Breakers,
     cache::{Cache, Key, Redis, Value},
     metrics::CacheMetrics,
-    policy::{Answer, FRESH_MS, Fact},
-    telegram::{Telegram, budget::Priority, replies::MemberStatus},
+    news::{Item, News},
+    policy::{self, Answer, FRESH_MS, Fact},
+    telegram::{Telegram, budget::Priority, error::Error, replies::MemberStatus},
 };
 
 /// A subscriber is asked about again after this long (seed decision 3).
@@ -20,8 +21,20 @@ const YES_MS: i64 = 600_000;
 /// Somebody who is not subscribed is likely to subscribe soon.
 const NO_MS: i64 = 60_000;
 
+/// A push is dated to the second, and stands for the whole of it.
+const PUSH_AHEAD_MS: i64 = 999;
+
 /// Entries that were made together must not expire together.
 const JITTER: f64 = 0.15;
+
+/// Who asks Telegram has so long before another worker asks the same.
+const CLAIM: Duration = Duration::from_secs(1);
+
+/// Who waits for another worker's answer does so for no longer than this: about what a question to Telegram takes.
+const LONGEST_WAIT: Duration = Duration::from_millis(150);
+
+/// How often the answer is looked for meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Verdicts kept in memory: a million take some 150 MB.
 const CAPACITY: u64 = 1_000_000;
@@ -44,6 +57,7 @@ pub(crate) struct Membership {
     recent: Memory<Question, Fact>,
     breakers: Breakers,
     telegram: Telegram,
+    news: News,
     metrics: CacheMetrics,
 }
 
@@ -73,7 +87,7 @@ impl Verdict {
         let base_ms = match answer {
             Answer::Yes => YES_MS,
             Answer::No { .. } => NO_MS,
-            Answer::Unknown | Answer::Broken => return None,
+            Answer::Unknown | Answer::NotYet(_) | Answer::Broken => return None,
         };
         let jitter = rand::rng().random_range(1.0 - JITTER..=1.0 + JITTER);
         let ttl = Duration::from_millis(base_ms.unsigned_abs()).mul_f64(jitter);
@@ -101,7 +115,7 @@ impl Value for Verdict {
             Answer::Yes => "yes",
             Answer::No { banned: false } => "no",
             Answer::No { banned: true } => "banned",
-            Answer::Unknown | Answer::Broken => "unknown",
+            Answer::Unknown | Answer::NotYet(_) | Answer::Broken => "unknown",
         };
         format!("{answer} {} {}", self.as_of_ms, self.expires_ms)
     }
@@ -114,20 +128,30 @@ impl Value for Verdict {
             "banned" => Answer::No { banned: true },
             _ => return None,
         };
-        let as_of_ms = words.next()?.parse().ok()?;
-        let expires_ms = words.next()?.parse().ok()?;
-        Some(Self { answer, as_of_ms, expires_ms })
+        let as_of_ms: i64 = words.next()?.parse().ok()?;
+        let expires_ms: i64 = words.next()?.parse().ok()?;
+        // A worker whose clock is ahead must not overrule what is learnt after it.
+        let now_ms = shared::clock::now_ms();
+        let ahead_ms = (as_of_ms - now_ms - PUSH_AHEAD_MS).max(0);
+        Some(Self { answer, as_of_ms: as_of_ms - ahead_ms, expires_ms: expires_ms.saturating_sub(ahead_ms) })
     }
 }
 
 impl Membership {
-    pub(crate) fn new(telegram: Telegram, breakers: Breakers, redis: Option<Redis>, metrics: CacheMetrics) -> Self {
+    pub(crate) fn new(
+        telegram: Telegram,
+        breakers: Breakers,
+        redis: Option<Redis>,
+        news: News,
+        metrics: CacheMetrics,
+    ) -> Self {
         let fresh = Duration::from_millis(FRESH_MS.unsigned_abs());
         Self {
             verdicts: Cache::new(CAPACITY, redis, metrics.clone()),
             recent: Memory::builder().time_to_live(fresh).max_capacity(CAPACITY / 10).build(),
             breakers,
             telegram,
+            news,
             metrics,
         }
     }
@@ -165,8 +189,18 @@ impl Membership {
         until_s: Option<i64>,
     ) {
         let question = Question { user, channel };
-        if let Some(verdict) = Verdict::new(answer, date_s * 1000 + 999, until_s) {
+        if let Some(verdict) = Verdict::new(answer, date_s * 1000 + PUSH_AHEAD_MS, until_s) {
             self.verdicts.put(&question, &verdict).await;
+            self.recent.invalidate(&question).await;
+            self.news.tell(Item::Verdict { user, channel, verdict: verdict.encode() });
+        }
+    }
+
+    /// Another worker has told what it has learnt, and written it to Redis.
+    pub(crate) async fn hear(&self, user: UserId, channel: ChannelId, verdict: &str) {
+        let question = Question { user, channel };
+        if let Some(verdict) = Verdict::decode(verdict) {
+            self.verdicts.remember(&question, &verdict).await;
             self.recent.invalidate(&question).await;
         }
     }
@@ -224,19 +258,43 @@ impl Membership {
     /// those who wait for it, and not kept.
     async fn join(&self, question: Question, priority: Priority) -> Result<Fact, Arc<Fact>> {
         let asking = async {
-            let fact = self.ask(question, priority).await;
+            let fact = match self.asked_elsewhere(question).await {
+                Some(fact) => fact,
+                None => self.ask(question, priority).await,
+            };
             match fact.answer {
                 Answer::Yes | Answer::No { .. } => Ok(fact),
-                Answer::Unknown | Answer::Broken => Err(fact),
+                Answer::Unknown | Answer::NotYet(_) | Answer::Broken => Err(fact),
             }
         };
         self.recent.try_get_with(question, asking).await
+    }
+
+    /// What another worker finds out just now. None: nobody is at it, or it takes too long.
+    async fn asked_elsewhere(&self, question: Question) -> Option<Fact> {
+        if self.verdicts.claim(&question, CLAIM).await {
+            return None;
+        }
+        let look = async {
+            loop {
+                if let Some(known) = self.verdicts.newest(&question).await
+                    && shared::clock::now_ms() - known.as_of_ms <= FRESH_MS
+                {
+                    return known.fact(question.channel);
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        tokio::time::timeout(LONGEST_WAIT, look).await.ok()
     }
 
     async fn ask(&self, question: Question, priority: Priority) -> Fact {
         let Question { user, channel } = question;
         let (answer, until_s, as_of_ms) = match self.telegram.dated_member(channel.into(), user, priority).await {
             Ok((member, asked_ms)) => (answer(member.status, member.is_member), member.until, asked_ms),
+            Err(Error::FloodWait { retry_after, asked: false }) if policy::is_soon(retry_after) => {
+                (Answer::NotYet(retry_after), None, shared::clock::now_ms())
+            }
             Err(err) => {
                 tracing::warn!(
                     user.id = user.0,

@@ -18,6 +18,8 @@ pub(crate) enum Answer {
     },
     /// Could not be found out this time. Never punishes.
     Unknown,
+    /// Telegram was not asked: the question has to wait its turn for longer than anybody waits in a call, but not for long. Unknown until then.
+    NotYet(Duration),
     /// Cannot be found out until the channel's admins mend its set-up. Never punishes, and nobody stays muted because of it.
     Broken,
 }
@@ -61,10 +63,11 @@ pub(crate) fn judge(require: Require, facts: &[Fact]) -> Standing {
         .iter()
         .filter_map(|fact| match fact.answer {
             Answer::No { banned } => Some(Missing { channel: fact.channel, banned }),
-            Answer::Yes | Answer::Unknown | Answer::Broken => None,
+            Answer::Yes | Answer::Unknown | Answer::NotYet(_) | Answer::Broken => None,
         })
         .collect();
     let some = |answer| facts.iter().any(|fact| fact.answer == answer);
+    let is_open = some(Answer::Unknown) || not_yet(facts).is_some();
     let offence = match require {
         Require::All => !missing.is_empty(),
         Require::Any => !missing.is_empty() && missing.len() == facts.len(),
@@ -72,11 +75,26 @@ pub(crate) fn judge(require: Require, facts: &[Fact]) -> Standing {
     let met_by_one = require == Require::Any && some(Answer::Yes);
     if offence {
         Standing::Missing(missing)
-    } else if some(Answer::Unknown) && !met_by_one {
+    } else if is_open && !met_by_one {
         Standing::Unknown
     } else {
         Standing::Met
     }
+}
+
+/// Whether a message waits so long to be judged, with all that comes after it in its chat, the press of a button too. After that time a press
+/// cannot be answered any more (telegram.md); what takes longer is unknown, and the message stands.
+pub(crate) fn is_soon(wait: Duration) -> bool {
+    wait <= Duration::from_secs(15)
+}
+
+/// How long until it can be asked what is unknown, if it only has to wait its turn.
+pub(crate) fn not_yet(facts: &[Fact]) -> Option<Duration> {
+    let waits = facts.iter().filter_map(|fact| match fact.answer {
+        Answer::NotYet(wait) => Some(wait),
+        Answer::Yes | Answer::No { .. } | Answer::Unknown | Answer::Broken => None,
+    });
+    waits.max()
 }
 
 /// The same for somebody who is to be let in for meeting the rule: that it cannot be held against them is not enough, there has to be a
@@ -199,6 +217,7 @@ mod tests {
                     'n' => Answer::No { banned: false },
                     'b' => Answer::No { banned: true },
                     'x' => Answer::Broken,
+                    'w' => Answer::NotYet(Duration::from_secs(9)),
                     _ => Answer::Unknown,
                 };
                 Fact { channel: ChannelId(n), answer, as_of_ms: 0 }
@@ -208,7 +227,7 @@ mod tests {
 
     #[test]
     fn three_answers_make_one_standing() {
-        // Answers: y yes, n no, b banned, ? unknown, x broken; then what stands, with the channels missing.
+        // Answers: y yes, n no, b banned, ? unknown, w not asked yet, x broken; then what stands, with the channels missing.
         let cases = [
             (Require::All, "y", "met"),
             (Require::All, "n", "missing 1"),
@@ -220,6 +239,10 @@ mod tests {
             (Require::All, "nn", "missing 1 2"),
             (Require::All, "?n", "missing 2"),
             (Require::All, "y?", "unknown"),
+            (Require::All, "yw", "unknown"),
+            (Require::All, "wn", "missing 2"),
+            (Require::Any, "yw", "met"),
+            (Require::Any, "nw", "unknown"),
             (Require::All, "xn", "missing 2"),
             (Require::All, "xy", "met"),
             (Require::All, "x?", "unknown"),

@@ -6,22 +6,29 @@ use std::{
 };
 
 use anyhow::Context as _;
+use futures::StreamExt as _;
 use shared::{
     args::{BadSetting, Bot},
     health::{Admin, Readiness},
     ids::{BotId, UserId},
-    queue::{Deliver, Publish, jetstream::JetStream, jetstream::JetStreamConfig},
+    queue::{
+        Deliver, Publish,
+        jetstream::{JetStream, JetStreamConfig, Peers},
+    },
     shard::Shards,
     telemetry::chain,
 };
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
 use crate::{
     breakers::Breakers,
     cache::{Redis, RedisConfig},
-    config::{Access, Config, Limits, TELEGRAM_TIMEOUT},
+    config::{Access, CacheArgs, Config, Limits, TELEGRAM_TIMEOUT},
     dispatch::{Dispatch, Told},
     enforce::{Enforcer, Identity},
     event::Reader,
@@ -30,6 +37,7 @@ use crate::{
     membership::Membership,
     menus,
     metrics::WorkerMetrics,
+    news::{Ears, Item, News},
     purge,
     store::{
         Store, StoreConfig,
@@ -60,7 +68,7 @@ pub async fn run(config: Config, admin: TcpListener, stop: CancellationToken) ->
     let metrics = WorkerMetrics::default();
     let readiness =
         Readiness::new(&[condition::DATABASE, condition::NATS, condition::TELEGRAM]).told_elsewhere(condition::NATS);
-    let redis = redis(&config)?;
+    let redis = redis(&config.cache)?;
     let connected = Connected::default();
     let mut registry = prometheus_client::registry::Registry::default();
     metrics.register(&mut registry);
@@ -88,7 +96,7 @@ pub async fn run(config: Config, admin: TcpListener, stop: CancellationToken) ->
             bot,
             shards: config.queue.shards,
             drain: config.process.drain(),
-            telegram: telegram(&config.bot, &config.limits, &metrics)?,
+            telegram: telegram(&config.bot, &config.limits, redis.clone(), &metrics)?,
             access: config.access,
             queue,
             store,
@@ -133,9 +141,14 @@ pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken)
 
     let bell = Bell::default();
     let owned = Owned::default();
-    let groups = Groups::new(store.clone(), telegram.clone(), access.groups(), owned.clone());
-    let breakers = Breakers::new(store.clone(), bell.clone());
-    let membership = Membership::new(telegram.clone(), breakers.clone(), redis, metrics.cache.clone());
+    let (me, peers) = (owner_id(), queue.peers());
+    let (news, told) = peers.is_some().then(News::new).unzip();
+    let news = news.unwrap_or_default();
+    let groups = Groups::new(store.clone(), telegram.clone(), access.groups(), owned.clone(), news.clone());
+    let breakers = Breakers::new(store.clone(), bell.clone(), news.clone());
+    let membership = Membership::new(telegram.clone(), breakers.clone(), redis, news, metrics.cache.clone());
+    let ears =
+        Ears { me: me.clone(), membership: membership.clone(), groups: groups.clone(), breakers: breakers.clone() };
     let enforcer = Enforcer::new(
         Identity { id: UserId(bot.0), username: username.clone() },
         store.clone(),
@@ -160,9 +173,13 @@ pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken)
         operators: access.operators(),
     };
     let timers = Timers { store: store.clone(), queue: queue.clone(), bot, owned: owned.clone(), bell };
-    let intake = Intake::new(queue.clone(), store.clone(), dispatch, metrics.intake.clone(), owned.clone(), owner_id());
+    let intake = Intake::new(queue.clone(), store.clone(), dispatch, metrics.intake.clone(), owned.clone(), me);
 
     let background = TaskTracker::new();
+    if let (Some(peers), Some(told)) = (peers, told) {
+        background.spawn(exchange_news(peers, told, ears, stop.clone()));
+    }
+    background.spawn(share_limits(telegram.clone(), intake.workers(), stop.clone()));
     background.spawn(timers.run(stop.clone()));
     background.spawn(watch_backlog(queue, metrics.clone(), stop.clone()));
     background.spawn(purge::run(store, owned, stop.clone()));
@@ -177,6 +194,47 @@ pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken)
     });
     background.wait().await;
     worked.map_err(Into::into)
+}
+
+/// Tells the other workers what this one has learnt, and hears them.
+async fn exchange_news(peers: Peers, mut told: mpsc::Receiver<Item>, ears: Ears, stop: CancellationToken) {
+    let exchange = async {
+        loop {
+            let mut heard = match peers.hear().await {
+                Ok(heard) => heard,
+                Err(err) => {
+                    tracing::debug!(error = &err as &dyn std::error::Error, "news of other workers cannot be heard");
+                    tokio::time::sleep(TRY_EVERY).await;
+                    continue;
+                }
+            };
+            loop {
+                tokio::select! {
+                    item = told.recv() => {
+                        let Some(item) = item else { return };
+                        if let Err(err) = peers.tell(ears.write(item)).await {
+                            tracing::debug!(error = &err as &dyn std::error::Error, "news are lost");
+                        }
+                    }
+                    body = heard.next() => match body {
+                        Some(body) => ears.hear(&body).await,
+                        None => break,
+                    },
+                }
+            }
+        }
+    };
+    stop.run_until_cancelled(exchange).await;
+}
+
+/// While Redis is away each worker keeps to its share of the limits.
+async fn share_limits(telegram: Telegram, mut workers: watch::Receiver<u32>, stop: CancellationToken) {
+    let follow = async {
+        while workers.changed().await.is_ok() {
+            telegram.shared_by(*workers.borrow_and_update());
+        }
+    };
+    stop.run_until_cancelled(follow).await;
 }
 
 /// Connects to the database and waits for its schema, for as long as it takes; None: told to stop meanwhile.
@@ -240,28 +298,29 @@ async fn username(telegram: &Telegram, stop: &CancellationToken) -> anyhow::Resu
     }
 }
 
-/// A client by the settings.
+/// A client by the settings. With `redis` it keeps to the limits together with all others that use the same.
 ///
 /// # Errors
 /// The HTTP client cannot be built.
-pub fn telegram(bot: &Bot, limits: &Limits, metrics: &WorkerMetrics) -> anyhow::Result<Telegram> {
+pub fn telegram(bot: &Bot, limits: &Limits, redis: Option<Redis>, metrics: &WorkerMetrics) -> anyhow::Result<Telegram> {
     let client = TelegramConfig {
         api_url: Url::clone(&bot.telegram_api_url),
         token: bot.bot_token.expose().to_owned().into(),
         limits: limits.into(),
+        redis,
         timeout: TELEGRAM_TIMEOUT,
     };
     Telegram::new(client, metrics.telegram.clone()).context("setting up the Telegram client")
 }
 
-fn redis(config: &Config) -> anyhow::Result<Option<Redis>> {
-    let Some(url) = config.cache.redis_url.clone() else { return Ok(None) };
-    let redis = RedisConfig {
-        url,
-        prefix: config.cache.redis_prefix.clone(),
-        connections: REDIS_CONNECTIONS,
-        timeout: REDIS_TIMEOUT,
-    };
+/// A client by the settings, if they name a Redis.
+///
+/// # Errors
+/// The pool cannot be built.
+pub(crate) fn redis(cache: &CacheArgs) -> anyhow::Result<Option<Redis>> {
+    let Some(url) = cache.redis_url.clone() else { return Ok(None) };
+    let redis =
+        RedisConfig { url, prefix: cache.redis_prefix.clone(), connections: REDIS_CONNECTIONS, timeout: REDIS_TIMEOUT };
     Ok(Some(Redis::new(&redis).context("setting up the Redis client")?))
 }
 

@@ -3,13 +3,14 @@
 //! - [`chats`], [`moderation`] and [`sending`] are the calls the bot makes; [`message`], [`permissions`] and [`replies`] what they carry;
 //! - [`error`] is why one fails;
 //! - `calls` makes a call over HTTP and repeats it where that is right, `envelope` opens the answers;
-//! - `limiter` says whose turn it is, `budget` and `window` how much Telegram bears.
+//! - `limiter` says whose turn it is, `budget`, `shared_budget` and `window` how much Telegram bears.
 
 pub mod budget;
 mod calls;
 pub mod chats;
 mod envelope;
 pub mod error;
+pub(crate) mod holdings;
 mod limiter;
 pub mod message;
 pub mod metrics;
@@ -18,6 +19,7 @@ pub mod permissions;
 mod reach;
 pub mod replies;
 pub mod sending;
+mod shared_budget;
 mod window;
 
 use std::sync::Arc;
@@ -31,6 +33,8 @@ use limiter::Limiter;
 use metrics::TelegramMetrics;
 use reach::Reach;
 
+use crate::cache::Redis;
+
 /// How to reach Telegram.
 #[derive(Clone, Debug)]
 pub struct TelegramConfig {
@@ -38,6 +42,8 @@ pub struct TelegramConfig {
     pub api_url: Url,
     pub token: SecretString,
     pub limits: LimiterConfig,
+    /// Where all workers count together what they call. None: this process is alone.
+    pub redis: Option<Redis>,
     /// For one request. At least 20 s: Telegram sleeps up to 8 s inside a call rather than say 429, twice in some.
     pub timeout: Duration,
 }
@@ -91,10 +97,17 @@ impl Telegram {
             api_url: config.api_url.as_str().trim_end_matches('/').to_owned(),
             token: config.token,
             timeout: config.timeout,
-            limiter: Limiter::new(&config.limits, metrics.clone()),
+            limiter: Limiter::new(&config.limits, config.redis, metrics.clone()),
             metrics,
             reach: Reach::default(),
         })))
+    }
+}
+
+impl Telegram {
+    /// So many workers live: each has its share of the ceilings while Redis is away.
+    pub fn shared_by(&self, workers: u32) {
+        self.0.limiter.share(workers);
     }
 }
 

@@ -1,5 +1,8 @@
 //! The program `gmbot`: gateway and worker in one process.
 
+// As in the library of the worker.
+#![recursion_limit = "256"]
+
 mod config;
 #[cfg(feature = "demo")]
 mod demo;
@@ -39,7 +42,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
 
 async fn broadcast(command: Broadcast<Database>) -> anyhow::Result<()> {
     let file = command.on.store();
-    worker::broadcast::run("gmbot-broadcast", &command, &file).await
+    worker::broadcast::run("gmbot-broadcast", &command, &file, None).await
 }
 
 async fn dead_letters(command: DeadLetters<File>) -> anyhow::Result<()> {

@@ -85,7 +85,7 @@ pub(crate) async fn run(
         bot: config.bot.bot_token.bot(),
         shards: Config::shards(),
         drain: config.process.drain(),
-        telegram: worker::telegram(&config.bot, &config.limits, &metrics)?,
+        telegram: worker::telegram(&config.bot, &config.limits, None, &metrics)?,
         access: config.access,
         queue: queue.clone(),
         store: store.clone(),

@@ -9,7 +9,7 @@ use sqlx::{PgConnection, SqliteConnection};
 use telegram_sim::{ids::ChatId, simulator::Simulator};
 use tokio::time::{Instant, sleep};
 
-use super::clock::RunClock;
+use crate::clock::RunClock;
 use crate::{
     http,
     process::Process,

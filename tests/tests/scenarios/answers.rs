@@ -12,6 +12,7 @@ use system_tests::{
 };
 use telegram_sim::{
     faults::{Fault, Harm},
+    ledger::Calls,
     rights::AdminRights,
 };
 
@@ -54,6 +55,26 @@ async fn an_error_during_the_check_mutes_nobody(#[values(StandAlone, Split)] for
         anyhow::Ok(())
     });
     futures::future::try_join_all(checks).await?;
+    Ok(())
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_could_not_be_asked_yet_is_asked_later_and_only_what_telegram_refused_is_let_pass(
+    #[values(StandAlone, Split)] form: Form,
+) -> anyhow::Result<()> {
+    let stage = Stage::open(form).await?;
+    let place = stage.protected_group().await?;
+    // Longer than a call waits for its turn.
+    stage.sim().fault(Fault::flood(12).on("getChatMember").in_chat(place.news.id).next(1));
+    let (bob, ann) = (place.corner.person("Bob"), place.corner.person("Ann"));
+    let refused = bob.says(&place.corner, "hello")?;
+    let asked = |calls: &Calls| (!calls.of("getChatMember").about(&bob).is_empty()).then_some(());
+    stage.sim().wait_for("Bob to be asked about", PATIENCE, asked).await?;
+    ann.says(&place.corner, "hello")?.gone().await?;
+    ann.muted_in(&place.corner).await?;
+    refused.stands()?;
+    assert!(bob.can_write_in(&place.corner));
     Ok(())
 }
 

@@ -17,12 +17,14 @@ const SENTENCES: &str = "worker/src/texts/sentences.rs";
 const TEXTS: &str = "worker/src/texts";
 
 /// What these say is for operators, in a terminal or a log, or for a database or a server.
-const FOR_OPERATORS: [&str; 12] = [
+const FOR_OPERATORS: [&str; 14] = [
     "worker/src/broadcast",
+    "worker/src/cache",
     "worker/src/config",
     "worker/src/dead_letters",
     "worker/src/event",
     "worker/src/intake",
+    "worker/src/limits",
     "worker/src/main",
     "worker/src/metrics",
     "worker/src/migrate",

@@ -13,6 +13,7 @@ mod crowd;
 mod deadly;
 mod drain;
 mod gateways;
+mod leaving;
 mod raid;
 mod reshard;
 mod workers;

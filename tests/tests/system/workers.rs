@@ -48,7 +48,7 @@ async fn start_all(split: &Split, count: usize) -> anyhow::Result<(Process, Vec<
 }
 
 /// Starts so many and waits until they have shared all the shards.
-async fn start(split: &Split, count: usize) -> anyhow::Result<Vec<Process>> {
+pub(crate) async fn start(split: &Split, count: usize) -> anyhow::Result<Vec<Process>> {
     let mut workers = (0..count).map(|_| split.worker().spawn()).collect::<anyhow::Result<Vec<_>>>()?;
     for worker in &mut workers {
         worker.ready().await?;

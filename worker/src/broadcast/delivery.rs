@@ -126,14 +126,14 @@ impl<'a> Delivery<'a> {
     async fn send(&self, mut chat: ChatId, stop: &CancellationToken) -> anyhow::Result<Option<Outcome>> {
         let mut is_away = false;
         while !stop.is_cancelled() {
-            let slot = self.telegram.send_slot(chat, Occasion::Broadcast, Priority::P2);
+            let slot = self.telegram.send_slot(chat, Occasion::Broadcast, Priority::P2).await;
             let outcome = match slot {
                 Ok(slot) => self.telegram.send(slot, &self.message).await,
-                Err(retry_after) => Err(Error::FloodWait { retry_after }),
+                Err(retry_after) => Err(Error::FloodWait { retry_after, asked: false }),
             };
             let wait = match outcome {
                 Ok(_) => return Ok(Some(Outcome::Sent)),
-                Err(Error::FloodWait { retry_after }) => {
+                Err(Error::FloodWait { retry_after, .. }) => {
                     if retry_after >= LONG {
                         self.notice(&format!("Telegram asks to wait {} s", retry_after.as_secs()))?;
                     }

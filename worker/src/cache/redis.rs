@@ -1,6 +1,7 @@
 //! Redis as a level that may be missing: every call is bounded, and an outage costs nothing after its first moments.
 
 use std::{
+    fmt,
     future::Future,
     str::FromStr,
     sync::{Arc, Mutex},
@@ -9,13 +10,16 @@ use std::{
 
 use deadpool_redis::{
     Config, CreatePoolError, Pool, PoolConfig, Runtime,
-    redis::{AsyncCommands as _, Client, Script},
+    redis::{AsyncCommands as _, Client, FromRedisValue, Script, ToRedisArgs},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
 /// After a failure nobody asks for this long, so that a Redis that hangs delays one call a second and not all of them.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// The same in an outage, in which who asks waits in vain.
+const LONG_PAUSE: Duration = Duration::from_secs(5);
 
 /// A call without an answer now and then is a busy machine; so many in a row, a pause between each two, are an outage. A Redis that refuses is
 /// away at once.
@@ -69,6 +73,18 @@ pub struct Redis {
     outage: Arc<Mutex<Outage>>,
 }
 
+impl Outage {
+    fn pause(&self) -> Duration {
+        if self.silences < OUTAGE_AFTER { PAUSE } else { LONG_PAUSE }
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
 #[derive(Default)]
 struct Outage {
     since: Option<Instant>,
@@ -119,6 +135,38 @@ impl Redis {
         .await;
     }
 
+    /// Whether nobody else has this key, which is ours from now on for so long. None: Redis is away.
+    pub(super) async fn claim(&self, key: &str, lasts: Duration) -> Option<bool> {
+        let key = format!("{}{key}", self.prefix);
+        self.bounded(async {
+            let mut connection = self.pool.get().await?;
+            let mut set = deadpool_redis::redis::cmd("SET");
+            set.arg(key).arg(1).arg("NX").arg("PX").arg(u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX));
+            let done: Option<String> = set.query_async(&mut connection).await?;
+            Ok(done.is_some())
+        })
+        .await
+    }
+
+    /// Runs a script on these keys, the prefix before each. None: Redis is away.
+    pub(crate) async fn script<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        keys: &[String],
+        args: impl ToRedisArgs,
+    ) -> Option<T> {
+        self.bounded(async {
+            let mut connection = self.pool.get().await?;
+            let mut call = script.prepare_invoke();
+            for key in keys {
+                call.key(format!("{}{key}", self.prefix));
+            }
+            call.arg(args);
+            Ok(call.invoke_async(&mut connection).await?)
+        })
+        .await
+    }
+
     /// Whether Redis answers.
     ///
     /// # Errors
@@ -141,7 +189,8 @@ impl Redis {
         if !self.may_ask() {
             return None;
         }
-        let failure = match tokio::time::timeout(self.timeout, call).await {
+        // In a box: making a connection takes 7 KB, and whatever calls Telegram would have them in its own future, and on its stack.
+        let failure = match tokio::time::timeout(self.timeout, Box::pin(call)).await {
             Ok(Ok(value)) => {
                 self.answered();
                 return Some(value);
@@ -161,7 +210,7 @@ impl Redis {
         match outage.pause_until {
             Some(until) if now < until => false,
             Some(_) => {
-                outage.pause_until = Some(now + PAUSE);
+                outage.pause_until = Some(now + outage.pause());
                 true
             }
             None => true,
@@ -182,7 +231,6 @@ impl Redis {
     fn failed(&self, why: &str, silences: u32) {
         let mut outage = self.lock();
         let now = Instant::now();
-        outage.pause_until = Some(now + PAUSE);
         outage.since.get_or_insert(now);
         // Those that were on their way together are one.
         if outage.counted.is_some_and(|counted| now - counted < PAUSE / 2) && silences < OUTAGE_AFTER {
@@ -191,6 +239,7 @@ impl Redis {
         outage.counted = Some(now);
         let before = outage.silences;
         outage.silences = before.saturating_add(silences);
+        outage.pause_until = Some(now + outage.pause());
         if before < OUTAGE_AFTER && outage.silences >= OUTAGE_AFTER {
             tracing::warn!(why, "Redis does not answer: going on with memory and Telegram alone");
         }
@@ -210,5 +259,7 @@ enum Failure {
     Command(#[from] deadpool_redis::redis::RedisError),
 }
 
+#[cfg(test)]
+pub(crate) mod server;
 #[cfg(test)]
 mod tests;

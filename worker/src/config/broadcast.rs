@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use shared::args;
 
-use super::{Database, Limits};
+use super::{CacheArgs, Database, Limits};
 use crate::store::broadcasts::Audience;
 
 /// For `--help`, of `worker` or `gmbot`.
@@ -64,4 +64,6 @@ pub struct Broadcast<On: Args> {
 pub struct BroadcastOn {
     #[command(flatten)]
     pub database: Database,
+    #[command(flatten)]
+    pub cache: CacheArgs,
 }

@@ -67,7 +67,7 @@ impl Enforcer {
             return Ok(());
         }
         // Without room for it now, the next request tells.
-        let Ok(slot) = self.telegram.send_slot(group, Occasion::Ordinary, Priority::P1) else { return Ok(()) };
+        let Ok(slot) = self.telegram.send_slot(group, Occasion::Ordinary, Priority::P1).await else { return Ok(()) };
         // Before it is said: once too few is better than with every request.
         self.store.mark(fence.into(), &mark, shared::clock::now_ms()).await?;
         fence.check()?;

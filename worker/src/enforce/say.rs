@@ -67,7 +67,7 @@ impl Enforcer {
         reply: Reply,
     ) -> Result<Option<MessageId>, HandlerError> {
         fence.check()?;
-        let slot = match self.telegram.send_slot(chat, Occasion::Ordinary, Priority::P0) {
+        let slot = match self.telegram.send_slot(chat, Occasion::Ordinary, Priority::P0).await {
             Ok(slot) => slot,
             Err(wait) => {
                 self.later(chat, &saying(reply), wait).await?;
@@ -80,7 +80,7 @@ impl Enforcer {
             Ok(sent) => Some(sent),
             Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_))) => {
                 tracing::warn!(chat.id = chat.0, error = &err as &dyn std::error::Error, "a reply has to wait");
-                let wait = if let Error::FloodWait { retry_after } = err { retry_after } else { UNREACHABLE_WAIT };
+                let wait = if let Error::FloodWait { retry_after, .. } = err { retry_after } else { UNREACHABLE_WAIT };
                 let Outgoing { text, keyboard, .. } = message;
                 self.later(chat, &saying(Reply { text, keyboard, topic, tidy, stay }), wait).await?;
                 return Ok(None);
@@ -200,13 +200,13 @@ impl Enforcer {
         content: &Outgoing,
     ) -> Result<Option<Duration>, HandlerError> {
         fence.check()?;
-        let slot = match self.telegram.send_slot(chat, Occasion::Ordinary, Priority::P0) {
+        let slot = match self.telegram.send_slot(chat, Occasion::Ordinary, Priority::P0).await {
             Ok(slot) => slot,
             Err(wait) => return Ok(Some(wait)),
         };
         match self.telegram.edit(slot, message, content).await {
             Ok(()) => Ok(None),
-            Err(Error::FloodWait { retry_after }) => Ok(Some(retry_after)),
+            Err(Error::FloodWait { retry_after, .. }) => Ok(Some(retry_after)),
             Err(Error::Unavailable(_)) => Ok(Some(UNREACHABLE_WAIT)),
             Err(err) => {
                 tracing::info!(

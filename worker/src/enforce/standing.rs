@@ -214,14 +214,14 @@ impl Enforcer {
             tracing::warn!(chat.id = group.0, said = said.as_str(), "enforcement stops until the bot has its rights");
         }
         let Some(message) = own::words(said, &self.identity.username) else { return Ok(()) };
-        let slot = match self.telegram.send_slot(group, Occasion::Ordinary, Priority::P1) {
+        let slot = match self.telegram.send_slot(group, Occasion::Ordinary, Priority::P1).await {
             Ok(slot) => slot,
             Err(wait) => return self.later(group, &Task::Standing, wait).await,
         };
         fence.check()?;
         let sent = match self.telegram.send(slot, &message).await {
             Ok(sent) => sent,
-            Err(Error::FloodWait { retry_after }) => return self.later(group, &Task::Standing, retry_after).await,
+            Err(Error::FloodWait { retry_after, .. }) => return self.later(group, &Task::Standing, retry_after).await,
             Err(err @ (Error::Unavailable(_) | Error::Migrated { .. } | Error::TokenDead { .. })) => {
                 return Err(err.into());
             }
@@ -240,10 +240,10 @@ impl Enforcer {
         let text = own::words(said, &self.identity.username).unwrap_or_default();
         fence.check()?;
         if message != NO_MESSAGE {
-            match self.telegram.send_slot(group, Occasion::Ordinary, Priority::P1) {
+            match self.telegram.send_slot(group, Occasion::Ordinary, Priority::P1).await {
                 Ok(slot) => match self.telegram.edit(slot, message, &text).await {
                     Ok(()) => return self.note(fence, group, said, message).await,
-                    Err(Error::FloodWait { retry_after }) => {
+                    Err(Error::FloodWait { retry_after, .. }) => {
                         return self.later(group, &Task::Standing, retry_after).await;
                     }
                     Err(err @ Error::Unavailable(_)) => return Err(err.into()),
@@ -291,7 +291,7 @@ impl Enforcer {
             // Once, also when the outcome is not known: a goodbye that is lost does no harm.
             self.note(fence, group, Said::Goodbye, NO_MESSAGE).await?;
             if let Some(goodbye) = own::words(Said::Goodbye, &self.identity.username)
-                && let Ok(slot) = self.telegram.send_slot(group, Occasion::Ordinary, Priority::P1)
+                && let Ok(slot) = self.telegram.send_slot(group, Occasion::Ordinary, Priority::P1).await
                 && let Err(err) = self.telegram.send(slot, &goodbye).await
             {
                 tracing::info!(chat.id = group.0, error = &err as &dyn std::error::Error, "left without a goodbye");

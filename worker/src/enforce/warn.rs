@@ -115,7 +115,7 @@ impl Enforcer {
         let new = ids(&warnings);
         let Some(topic) = warnings.first().map(|first| first.thread) else { return Ok(true) };
         fence.check()?;
-        let slot = match self.telegram.send_slot(group, Occasion::Ordinary, Priority::P1) {
+        let slot = match self.telegram.send_slot(group, Occasion::Ordinary, Priority::P1).await {
             Ok(slot) => slot,
             Err(wait) => {
                 self.later(group, &Task::Warn, wait).await?;
@@ -163,7 +163,7 @@ impl Enforcer {
                 self.later(group, &Task::Warn, UNKNOWN_WAIT).await?;
                 Ok(false)
             }
-            Err(err @ Error::FloodWait { retry_after }) => {
+            Err(err @ Error::FloodWait { retry_after, .. }) => {
                 tracing::warn!(chat.id = group.0, error = &err as &dyn std::error::Error, "a warning has to wait");
                 self.store.warning_wanted(fence.into(), &new).await?;
                 self.later(group, &Task::Warn, retry_after).await?;
@@ -221,7 +221,7 @@ impl Enforcer {
         let named = self.store.warnings_with_message(group, message).await?;
         let (Some(first), Some(rules)) = (named.first(), self.groups.rules(group).await?) else { return Ok(None) };
         fence.check()?;
-        let slot = match self.telegram.send_slot(group, Occasion::Ordinary, Priority::P2) {
+        let slot = match self.telegram.send_slot(group, Occasion::Ordinary, Priority::P2).await {
             Ok(slot) => slot,
             Err(wait) => return Ok(Some(wait)),
         };

@@ -229,7 +229,7 @@ impl Watch<'_> {
         title: &str,
     ) -> Result<Option<Duration>, HandlerError> {
         fence.check()?;
-        let slot = match self.slot(group) {
+        let slot = match self.slot(group).await {
             Ok(slot) => slot,
             Err(wait) => return Ok(Some(wait)),
         };
@@ -259,7 +259,7 @@ impl Watch<'_> {
     ) -> Result<Option<Duration>, HandlerError> {
         fence.check()?;
         if let Some(title) = back.filter(|_| matches!(told.state, NoticeState::Sent | NoticeState::Sending)) {
-            let slot = match self.slot(group) {
+            let slot = match self.slot(group).await {
                 Ok(slot) => slot,
                 Err(wait) => return Ok(Some(wait)),
             };
@@ -295,7 +295,7 @@ impl Watch<'_> {
             return Ok(None);
         };
         fence.check()?;
-        let slot = match self.slot(person) {
+        let slot = match self.slot(person).await {
             Ok(slot) => slot,
             Err(wait) => return Ok(Some(wait)),
         };
@@ -306,9 +306,10 @@ impl Watch<'_> {
         }
     }
 
-    fn slot(&self, chat: ChatId) -> Result<SendSlot, Duration> {
+    async fn slot(&self, chat: ChatId) -> Result<SendSlot, Duration> {
         self.telegram
             .send_slot(chat, Occasion::Ordinary, Priority::P2)
+            .await
             .map_err(|wait| wait + CROWDED.mul_f64(rand::rng().random()))
     }
 

@@ -144,7 +144,7 @@ async fn tell(
         return Ok(());
     }
     fence.check()?;
-    let slot = match trial.telegram.send_slot(request.user_chat, Occasion::Ordinary, Priority::P1) {
+    let slot = match trial.telegram.send_slot(request.user_chat, Occasion::Ordinary, Priority::P1).await {
         Ok(slot) => slot,
         Err(wait) => return enforcer.later(group, &Task::Admit { user }, wait).await,
     };
@@ -152,7 +152,7 @@ async fn tell(
     trial.store.join_request_telling(fence.into(), group, user).await?;
     match trial.telegram.send(slot, &texts::join_request(rules, group, &who, missing)).await {
         Ok(message) => Ok(trial.store.join_request_told(fence.into(), group, user, message).await?),
-        Err(Error::FloodWait { retry_after }) => {
+        Err(Error::FloodWait { retry_after, .. }) => {
             trial.store.join_request_untold(fence.into(), group, user).await?;
             enforcer.later(group, &Task::Admit { user }, retry_after).await
         }

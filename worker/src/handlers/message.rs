@@ -3,10 +3,13 @@
 //! Handles all that waits in the chat together, so that a burst is one offence and one `deleteMessages`. Subscribers cost nothing but a
 //! look into memory.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures::future::try_join_all;
-use shared::ids::{ChatId, UserId};
+use shared::ids::{ChatId, MessageId, UserId};
 
 use super::HandlerError;
 use crate::{
@@ -38,6 +41,8 @@ pub(crate) enum Fate {
     Deleted,
     /// Would have been deleted, if the group were not only watched.
     Observed,
+    /// Not judged: who wrote it, or something before it, can only be asked about after this time.
+    Held(Duration),
 }
 
 impl Fate {
@@ -47,11 +52,12 @@ impl Fate {
             Self::Stands(why) => why,
             Self::Deleted => "offence",
             Self::Observed => "observed",
+            Self::Held(_) => "held",
         }
     }
 
     pub(crate) fn stands(self) -> bool {
-        !matches!(self, Self::Deleted)
+        !matches!(self, Self::Deleted | Self::Held(_))
     }
 }
 
@@ -61,7 +67,12 @@ const BURST_S: i64 = 10;
 /// Messages that are older come from an outage. Seconds.
 const STALE_S: i64 = 15 * 60;
 
-/// Handles messages of one chat, oldest first, and says what became of each.
+/// So many people are judged at once: in a raid their questions wait in line, and what is known of the first would be too old to punish before
+/// the last are asked about.
+const TOGETHER: usize = 20;
+
+/// Handles messages of one chat, oldest first, and says what became of each. From the first on whose author cannot be asked about yet, all are
+/// held: what is deleted goes in the order in which it came.
 ///
 /// # Errors
 /// Something it needs is away, or the shard is not ours any more. Repeating the whole batch is harmless.
@@ -78,30 +89,66 @@ pub(crate) async fn on_messages(
     if rules.paused {
         return Ok(vec![Fate::Stands("paused"); messages.len()]);
     }
-    let mut suspects: BTreeMap<UserId, Suspect<'_>> = BTreeMap::new();
-    let mut channel_posts = Vec::new();
-    for posted in messages {
-        match &posted.message.author {
-            Author::Person(person) => {
-                suspects.entry(person.id).or_insert_with(|| Suspect::new(person)).posted.push(posted)
-            }
-            Author::Channel(channel) if !may_post(&rules, channel.0) => channel_posts.push(posted.message.message),
-            Author::Channel(_) | Author::AnonymousAdmin | Author::Exempt(_) => {}
+    let mut fates = Vec::with_capacity(messages.len());
+    while fates.len() < messages.len() {
+        let round = first_few(&messages[fates.len()..]);
+        fates.extend(judge(court, enforcer, fence, group, &rules, round).await?);
+        if let Some(held @ Fate::Held(_)) = fates.last().copied() {
+            fates.resize(messages.len(), held);
         }
     }
-    let trials = try_join_all(suspects.values().map(|suspect| court.hold(fence, group, &rules, suspect))).await?;
-    let verdicts: BTreeMap<UserId, Verdict> = suspects.keys().copied().zip(trials).collect();
+    Ok(fates)
+}
+
+/// The first messages, by so many people as are judged together.
+fn first_few<'a>(messages: &'a [Posted<'a>]) -> &'a [Posted<'a>] {
+    let mut people = BTreeSet::new();
+    let fits = |posted: &&Posted<'_>| match &posted.message.author {
+        Author::Person(person) => {
+            people.insert(person.id);
+            people.len() <= TOGETHER
+        }
+        Author::Channel(_) | Author::AnonymousAdmin | Author::Exempt(_) => true,
+    };
+    &messages[..messages.iter().take_while(fits).count()]
+}
+
+/// The same for a few of them. Who is held is held with all who come after.
+async fn judge(
+    court: &Court<'_>,
+    enforcer: &Enforcer,
+    fence: &Fence,
+    group: ChatId,
+    rules: &Rules,
+    messages: &[Posted<'_>],
+) -> Result<Vec<Fate>, HandlerError> {
+    let accused = Accused::among(rules, messages);
+    let trials = accused.suspects.values().map(|suspect| court.hold(fence, group, rules, suspect));
+    let verdicts: BTreeMap<UserId, Verdict> =
+        accused.suspects.keys().copied().zip(try_join_all(trials).await?).collect();
+    let held = messages.iter().enumerate().find_map(|(at, posted)| match &posted.message.author {
+        Author::Person(person) => match verdicts[&person.id] {
+            Verdict::Held(wait) => Some((at, wait)),
+            Verdict::Stands(_) | Verdict::Offence { .. } => None,
+        },
+        Author::Channel(_) | Author::AnonymousAdmin | Author::Exempt(_) => None,
+    });
+    let (judged, wait) = held.map_or((messages, None), |(at, wait)| (&messages[..at], Some(wait)));
+    let Accused { suspects, channel_posts } = Accused::among(rules, judged);
 
     let offence = if rules.settings.mode == Mode::Observe { Fate::Observed } else { Fate::Deleted };
-    let fates = messages.iter().map(|posted| match &posted.message.author {
+    let fates = judged.iter().map(|posted| match &posted.message.author {
         Author::Person(person) => match &verdicts[&person.id] {
             Verdict::Stands(why) => Fate::Stands(why),
             Verdict::Offence { .. } => offence,
+            Verdict::Held(wait) => Fate::Held(*wait),
         },
         Author::Channel(_) if channel_posts.contains(&posted.message.message) => offence,
         Author::Channel(_) | Author::AnonymousAdmin | Author::Exempt(_) => Fate::Stands("exempt"),
     });
-    let fates: Vec<Fate> = fates.collect();
+    let waiting =
+        wait.into_iter().flat_map(|wait| std::iter::repeat_n(Fate::Held(wait), messages.len() - judged.len()));
+    let fates: Vec<Fate> = fates.chain(waiting).collect();
 
     let now_s = shared::clock::now_s();
     let offenders: Vec<Offender> =
@@ -113,9 +160,34 @@ pub(crate) async fn on_messages(
             }
         }
         Mode::Enforce if offenders.is_empty() && channel_posts.is_empty() => {}
-        Mode::Enforce => enforcer.punish(fence, group, &rules, &offenders, &channel_posts).await?,
+        Mode::Enforce => enforcer.punish(fence, group, rules, &offenders, &channel_posts).await?,
     }
     Ok(fates)
+}
+
+/// Whose messages are judged.
+struct Accused<'a> {
+    suspects: BTreeMap<UserId, Suspect<'a>>,
+    /// Posts in the name of channels that may not write here.
+    channel_posts: Vec<MessageId>,
+}
+
+impl<'a> Accused<'a> {
+    fn among(rules: &Rules, messages: &'a [Posted<'a>]) -> Self {
+        let mut accused = Self { suspects: BTreeMap::new(), channel_posts: Vec::new() };
+        for posted in messages {
+            match &posted.message.author {
+                Author::Person(person) => {
+                    accused.suspects.entry(person.id).or_insert_with(|| Suspect::new(person)).posted.push(posted);
+                }
+                Author::Channel(channel) if !may_post(rules, channel.0) => {
+                    accused.channel_posts.push(posted.message.message);
+                }
+                Author::Channel(_) | Author::AnonymousAdmin | Author::Exempt(_) => {}
+            }
+        }
+        accused
+    }
 }
 
 /// Whether messages in the name of this channel are left alone.
@@ -162,6 +234,8 @@ impl<'a> Suspect<'a> {
 /// The outcome of one trial.
 enum Verdict {
     Stands(&'static str),
+    /// There was none: it has to wait so long for its turn to ask.
+    Held(Duration),
     Offence {
         sentence: Sentence,
         missing: Vec<Missing>,
@@ -169,6 +243,11 @@ enum Verdict {
         /// An open record of a mute that a person has lifted since.
         lifted: Option<i64>,
     },
+}
+
+/// What is unknown because nobody could be asked yet is asked later; the rest stands.
+fn undecided(facts: &[Fact]) -> Verdict {
+    policy::not_yet(facts).map_or(Verdict::Stands("unknown"), Verdict::Held)
 }
 
 /// Everything a trial looks at.
@@ -191,7 +270,7 @@ impl Court<'_> {
         let cached = self.facts(rules, user, Freshness::Cached).await;
         let missing = match policy::judge(rules.settings.require, &cached) {
             Standing::Met => return Ok(Verdict::Stands(policy::met_as(&cached))),
-            Standing::Unknown => return Ok(Verdict::Stands("unknown")),
+            Standing::Unknown => return Ok(undecided(&cached)),
             Standing::Missing(missing) => missing,
         };
         if rules.allowed.contains(&user.0) {
@@ -201,6 +280,9 @@ impl Court<'_> {
         match self.groups.admins(group).await {
             Ok(admins) if admins.contains(&user) => return Ok(Verdict::Stands("admin")),
             Ok(_) => {}
+            Err(Error::FloodWait { retry_after, asked: false }) if policy::is_soon(retry_after) => {
+                return Ok(Verdict::Held(retry_after));
+            }
             Err(err) => {
                 tracing::warn!(
                     chat.id = group.0,
@@ -229,7 +311,7 @@ impl Court<'_> {
         let facts = self.fresh(rules, user, facts).await;
         let missing = match policy::judge(rules.settings.require, &facts) {
             Standing::Met => return Ok(Verdict::Stands(policy::met_as(&facts))),
-            Standing::Unknown => return Ok(Verdict::Stands("unknown")),
+            Standing::Unknown => return Ok(undecided(&facts)),
             Standing::Missing(_) if !policy::is_fresh(&facts, shared::clock::now_ms()) => {
                 return Ok(Verdict::Stands("unknown"));
             }
@@ -237,8 +319,12 @@ impl Court<'_> {
         };
         // The effects began and were cut short: the rows say how far they came.
         let resumes = had_effect || open.as_ref().is_some_and(|mute| mute.state == MuteState::Pending);
-        if resumes && let Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_))) = member {
-            return Err(err.into());
+        match member {
+            Err(Error::FloodWait { retry_after, asked: false }) if policy::is_soon(retry_after) => {
+                return Ok(Verdict::Held(retry_after));
+            }
+            Err(err @ (Error::FloodWait { .. } | Error::Unavailable(_))) if resumes => return Err(err.into()),
+            Ok(_) | Err(_) => {}
         }
         // Looked at here too: a person may have decided in between, and muting somebody who is banned would lift the ban.
         let presence = ledger::presence(&member, open.as_ref());
@@ -260,8 +346,10 @@ impl Court<'_> {
         })
     }
 
+    /// Who is not known goes behind those who are about to be punished, or the answers about these would grow old and be asked for again.
     async fn facts(&self, rules: &Rules, user: UserId, freshness: Freshness) -> Vec<Fact> {
-        self.membership.facts(user, rules.channel_ids(), freshness, Priority::P0).await
+        let priority = if freshness == Freshness::Cached { Priority::P1 } else { Priority::P0 };
+        self.membership.facts(user, rules.channel_ids(), freshness, priority).await
     }
 
     async fn fresh(&self, rules: &Rules, user: UserId, facts: Vec<Fact>) -> Vec<Fact> {

@@ -232,7 +232,7 @@ pub(crate) async fn progress(
         _ => release.total,
     };
     fence.check()?;
-    match telegram.send_slot(group, Occasion::Ordinary, Priority::P2) {
+    match telegram.send_slot(group, Occasion::Ordinary, Priority::P2).await {
         Ok(slot) => {
             let text = Outgoing { text: reply::freeing(left.min(total), total), ..Outgoing::default() };
             match telegram.edit(slot, release.message, &text).await {

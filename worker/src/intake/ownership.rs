@@ -116,6 +116,7 @@ pub(super) async fn own<Q: Deliver, H: Handle>(
             None
         }
     };
+    among_others.spawn(count(Arc::clone(&intake), planned.clone(), done.clone()));
     let failing = Arc::new(Failing::default());
     for shard in shards.all() {
         let (failing, able, misfit) = (Arc::clone(&failing), Arc::clone(&able), Arc::clone(&misfit));
@@ -129,6 +130,24 @@ pub(super) async fn own<Q: Deliver, H: Handle>(
     among_others.close();
     among_others.wait().await;
     misfit.why.get().map_or(Ok(()), |bad| Err(bad.clone()))
+}
+
+/// Tells how many workers share the shards, whenever that changes.
+async fn count<Q: Deliver, H: Handle>(
+    intake: Arc<Intake<Q, H>>,
+    mut planned: watch::Receiver<Plan>,
+    done: CancellationToken,
+) {
+    let follow = async {
+        loop {
+            let workers = planned.borrow_and_update().workers.max(1);
+            intake.workers.send_if_modified(|before| std::mem::replace(before, workers) != workers);
+            if planned.changed().await.is_err() {
+                return;
+            }
+        }
+    };
+    done.run_until_cancelled(follow).await;
 }
 
 /// What holds one shard.

@@ -45,12 +45,13 @@ async fn membership(server: &Server) -> Asked {
             moderate_per_s: 1_000,
             broadcast_per_s: 1_000,
         },
+        redis: None,
         timeout: Duration::from_secs(20),
     };
     let telegram = Telegram::new(config, TelegramMetrics::default()).expect("a client");
     let database = Database::sqlite().await;
-    let breakers = Breakers::new(database.store.clone(), Bell::default());
-    Asked { membership: Membership::new(telegram, breakers, None, CacheMetrics::default()), database }
+    let breakers = Breakers::new(database.store.clone(), Bell::default(), News::default());
+    Asked { membership: Membership::new(telegram, breakers, None, News::default(), CacheMetrics::default()), database }
 }
 
 async fn ask(membership: &Membership, channel: ChannelId, freshness: Freshness) -> Fact {

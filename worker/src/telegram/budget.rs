@@ -26,6 +26,20 @@ pub(super) enum Class {
     Read,
 }
 
+impl Class {
+    pub(super) const ALL: [Self; 4] = [Self::Send, Self::Broadcast, Self::Moderate, Self::Read];
+
+    /// As in Redis and in metrics.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Broadcast => "broadcast",
+            Self::Moderate => "moderate",
+            Self::Read => "read",
+        }
+    }
+}
+
 /// Who goes first, and who must leave something over for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
@@ -68,15 +82,36 @@ pub struct LimiterConfig {
     pub broadcast_per_s: u32,
 }
 
-/// What is known of all buckets.
-#[derive(Debug)]
-pub(super) struct Budget {
+/// The ceilings as rates.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rates {
     send: Rate,
     broadcast: Rate,
     moderate: Rate,
     read: Rate,
     group: Rate,
     private: Rate,
+}
+
+/// How long from now until the buckets of a call are full again, and until they open, if a 429 has closed them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Levels {
+    pub(super) class: Ahead,
+    pub(super) chat: Ahead,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ahead {
+    pub(super) full_in: Duration,
+    pub(super) opens_in: Duration,
+}
+
+/// What is known of all buckets.
+#[derive(Debug)]
+pub(super) struct Budget {
+    whole: Rates,
+    /// This worker's part of them.
+    rates: Rates,
     buckets: HashMap<Bucket, Level>,
     /// The last 429 of each chat, newest at the end.
     floods: VecDeque<(Duration, Class, ChatId)>,
@@ -85,7 +120,7 @@ pub(super) struct Budget {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Bucket {
+pub(super) enum Bucket {
     Class(Class),
     Chat(Class, ChatId),
 }
@@ -100,19 +135,19 @@ struct Level {
 
 /// So many in any window of that length.
 #[derive(Clone, Copy, Debug)]
-struct Rate {
-    interval: Duration,
-    burst: u32,
+pub(super) struct Rate {
+    pub(super) interval: Duration,
+    pub(super) burst: u32,
 }
 
 /// 429s in this many chats of a class ...
-const CHATS_THAT_CLOSE_A_CLASS: usize = 3;
+pub(super) const CHATS_THAT_CLOSE_A_CLASS: usize = 3;
 /// ... within this time mean that the bot as a whole is too fast, not a chat.
-const FLOODS_COUNT_FOR: Duration = Duration::from_secs(5);
+pub(super) const FLOODS_COUNT_FOR: Duration = Duration::from_secs(5);
 /// Below so many buckets, forgetting is not worth a look.
 const SWEEP_FROM: usize = 1024;
 
-impl Budget {
+impl Rates {
     pub(super) fn new(config: &LimiterConfig) -> Self {
         let second = Duration::from_secs(1);
         let minute = Duration::from_secs(60);
@@ -126,10 +161,55 @@ impl Budget {
             read: overall(config.read_per_s),
             group: Rate::at_most(group, minute, group / 4),
             private: Rate::at_most(1, second, 1),
-            buckets: HashMap::new(),
-            floods: VecDeque::new(),
-            sweep_at: SWEEP_FROM,
         }
+    }
+
+    /// What each of so many workers may use where they cannot count together. A chat belongs to one of them, so its rate stays whole.
+    fn divided(&self, workers: u32) -> Self {
+        let part = |rate: Rate| rate.divided(workers);
+        let Self { send, broadcast, moderate, read, group, private } = *self;
+        Self {
+            send: part(send),
+            broadcast: part(broadcast),
+            moderate: part(moderate),
+            read: part(read),
+            group,
+            private,
+        }
+    }
+
+    pub(super) fn of_class(&self, class: Class) -> Rate {
+        match class {
+            Class::Send => self.send,
+            Class::Broadcast => self.broadcast,
+            Class::Moderate => self.moderate,
+            Class::Read => self.read,
+        }
+    }
+
+    /// The bucket of the chat that a call takes from. For deletes and questions Telegram knows no fixed rate of a chat.
+    pub(super) fn of_chat(&self, ask: &Ask) -> Option<(Bucket, Rate)> {
+        let chat = ask.chat.filter(|_| matches!(ask.class, Class::Send | Class::Broadcast))?;
+        // Private chats have positive ids, groups and channels negative ones (Bot API).
+        let rate = if chat.0 > 0 { self.private } else { self.group };
+        Some((chat_bucket(ask.class, chat), rate))
+    }
+
+    /// The buckets that a call takes from.
+    fn of(&self, ask: &Ask) -> impl Iterator<Item = (Bucket, Rate)> + use<> {
+        [(Bucket::Class(ask.class), self.of_class(ask.class))].into_iter().chain(self.of_chat(ask))
+    }
+}
+
+impl Budget {
+    pub(super) fn new(config: &LimiterConfig) -> Self {
+        let rates = Rates::new(config);
+        Self { whole: rates, rates, buckets: HashMap::new(), floods: VecDeque::new(), sweep_at: SWEEP_FROM }
+    }
+
+    /// From now on so many share the ceilings, each with a budget of its own.
+    pub(super) fn share(&mut self, workers: u32) {
+        self.rates = self.whole.divided(workers);
     }
 
     /// Takes the call out of all its buckets, or out of none.
@@ -138,7 +218,7 @@ impl Budget {
         if refusal.class_opens.is_some() || refusal.chat_opens.is_some() {
             return Err(refusal);
         }
-        for (bucket, rate) in self.rated(ask) {
+        for (bucket, rate) in self.rates.of(ask) {
             let level = self.buckets.entry(bucket).or_default();
             level.full_at = level.full_at(now, rate) + rate.interval;
         }
@@ -148,19 +228,25 @@ impl Budget {
 
     /// What `reserve` would answer, without taking anything.
     pub(super) fn look(&self, now: Duration, ask: &Ask) -> Refusal {
-        let mut refusal = Refusal { class_opens: None, chat_opens: None };
-        for bucket in closable(ask) {
-            let closed_until = self.level(bucket).closed_until;
-            if closed_until > now {
-                refusal.add(bucket, closed_until);
-            }
-        }
-        for (bucket, rate) in self.rated(ask) {
+        let mut refusal = self.closed(now, ask);
+        for (bucket, rate) in self.rates.of(ask) {
             let left_over = rate.left_over(ask.priority);
             let opens =
                 (self.level(bucket).full_at(now, rate) + rate.interval * (1 + left_over)).saturating_sub(rate.period());
             if opens > now {
                 refusal.add(bucket, opens);
+            }
+        }
+        refusal
+    }
+
+    /// What a 429 has closed of it.
+    pub(super) fn closed(&self, now: Duration, ask: &Ask) -> Refusal {
+        let mut refusal = Refusal { class_opens: None, chat_opens: None };
+        for bucket in closable(ask) {
+            let closed_until = self.level(bucket).closed_until;
+            if closed_until > now {
+                refusal.add(bucket, closed_until);
             }
         }
         refusal
@@ -190,20 +276,26 @@ impl Budget {
         self.buckets.get(&bucket).copied().unwrap_or_default()
     }
 
-    /// The buckets that a call takes from. For deletes and questions Telegram knows no fixed rate of a chat, so only their class has one.
-    fn rated(&self, ask: &Ask) -> impl Iterator<Item = (Bucket, Rate)> + use<> {
-        let (class, by_chat) = match ask.class {
-            Class::Send => (self.send, true),
-            Class::Broadcast => (self.broadcast, true),
-            Class::Moderate => (self.moderate, false),
-            Class::Read => (self.read, false),
-        };
-        // Private chats have positive ids, groups and channels negative ones (Bot API).
-        let chat = ask.chat.filter(|_| by_chat).map(|chat| {
-            let rate = if chat.0 > 0 { self.private } else { self.group };
-            (chat_bucket(ask.class, chat), rate)
-        });
-        [(Bucket::Class(ask.class), class)].into_iter().chain(chat)
+    /// What others, who count with us, say of the buckets of a call. Where nobody can be asked it goes on from there.
+    pub(super) fn adopt(&mut self, now: Duration, ask: &Ask, levels: &Levels) {
+        let chat = ask.chat.map(|chat| (chat_bucket(ask.class, chat), levels.chat));
+        for (bucket, ahead) in [(Bucket::Class(ask.class), levels.class)].into_iter().chain(chat) {
+            if ahead == Ahead::default() {
+                continue;
+            }
+            let level = self.buckets.entry(bucket).or_default();
+            level.full_at = now + ahead.full_in;
+            if !ahead.opens_in.is_zero() {
+                level.closed_until = level.closed_until.max(now + ahead.opens_in);
+            }
+        }
+        self.sweep(now);
+    }
+
+    /// How far ahead of now the bucket of the chat is full: more than the others know of, if they could not be told.
+    pub(super) fn ahead(&self, now: Duration, ask: &Ask) -> Duration {
+        let full_at = self.rates.of_chat(ask).map_or(now, |(bucket, rate)| self.level(bucket).full_at(now, rate));
+        full_at.saturating_sub(now)
     }
 
     /// A bucket that is open and full needs no memory.
@@ -211,7 +303,7 @@ impl Budget {
         if self.buckets.len() < self.sweep_at {
             return;
         }
-        let longest = self.group.period().max(self.private.period());
+        let longest = self.rates.group.period().max(self.rates.private.period());
         self.buckets.retain(|_, level| level.full_at > now || level.closed_until + longest > now);
         self.sweep_at = (self.buckets.len() * 2).max(SWEEP_FROM);
     }
@@ -225,7 +317,7 @@ fn closable(ask: &Ask) -> impl Iterator<Item = Bucket> + use<> {
 }
 
 /// A group's messages are counted together, broadcast or not.
-fn chat_bucket(class: Class, chat: ChatId) -> Bucket {
+pub(super) fn chat_bucket(class: Class, chat: ChatId) -> Bucket {
     match class {
         Class::Send | Class::Broadcast => Bucket::Chat(Class::Send, chat),
         Class::Moderate | Class::Read => Bucket::Chat(class, chat),
@@ -264,12 +356,23 @@ impl Rate {
         Self { interval: window / refill, burst }
     }
 
-    fn period(&self) -> Duration {
+    pub(super) fn period(&self) -> Duration {
         self.interval * self.burst
     }
 
+    /// How many calls may be made at once while a bucket is full only so far ahead.
+    pub(super) fn free(&self, full_in: Duration) -> u32 {
+        let used = full_in.as_nanos().div_ceil(self.interval.as_nanos().max(1));
+        self.burst.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX))
+    }
+
+    fn divided(self, by: u32) -> Self {
+        let by = by.max(1);
+        Self { interval: self.interval * by, burst: (self.burst / by).max(1) }
+    }
+
     /// What a call must leave in the bucket for those above it. Less than the burst, so that everybody's turn comes.
-    fn left_over(&self, priority: Priority) -> u32 {
+    pub(super) fn left_over(&self, priority: Priority) -> u32 {
         match priority {
             Priority::P0 => 0,
             Priority::P1 => self.burst / 4,

@@ -107,7 +107,7 @@ impl Telegram {
                 Ok(result) => return Ok((result, asked_ms)),
                 Err(error) => error,
             };
-            let Some(wait) = self.wait_before_repeating(&terms, &error, &mut backoff) else {
+            let Some(wait) = self.wait_before_repeating(&terms, &error, &mut backoff).await else {
                 return Err(error);
             };
             if Instant::now() + wait > latest_start {
@@ -123,27 +123,27 @@ impl Telegram {
         match terms {
             Terms::Queued(ask) | Terms::Once(ask) => match self.0.limiter.enter(*ask, latest).await {
                 Ok(pass) => Ok(Some(pass)),
-                Err(retry_after) => Err(Error::FloodWait { retry_after }),
+                Err(retry_after) => Err(Error::FloodWait { retry_after, asked: false }),
             },
-            Terms::Slot { ask, .. } if resend_count > 0 => match self.0.limiter.try_send(ask) {
+            Terms::Slot { ask, .. } if resend_count > 0 => match self.0.limiter.try_send(ask).await {
                 Ok(()) => Ok(None),
-                Err(retry_after) => Err(Error::FloodWait { retry_after }),
+                Err(retry_after) => Err(Error::FloodWait { retry_after, asked: false }),
             },
             Terms::Slot { .. } | Terms::Unlimited { .. } => Ok(None),
         }
     }
 
     /// None: the error is final. Closes the budget on a 429.
-    fn wait_before_repeating(
+    async fn wait_before_repeating(
         &self,
         terms: &Terms,
         error: &Error,
         backoff: &mut impl Iterator<Item = Duration>,
     ) -> Option<Duration> {
         match error {
-            Error::FloodWait { retry_after } => {
+            Error::FloodWait { retry_after, .. } => {
                 let wait = match terms.ask() {
-                    Some(ask) => self.0.limiter.flooded(ask.class, ask.chat, *retry_after),
+                    Some(ask) => self.0.limiter.flooded(ask, *retry_after).await,
                     None => *retry_after,
                 };
                 // No handler waits for a slot: whoever sends comes back with a new one.

@@ -70,7 +70,7 @@ mod tests {
     fn said(status: u16, body: &str) -> String {
         match open(status, None, body.as_bytes(), TOKEN) {
             Ok(result) => format!("result {result}"),
-            Err(Error::FloodWait { retry_after }) => format!("flood_wait {}", retry_after.as_secs()),
+            Err(Error::FloodWait { retry_after, .. }) => format!("flood_wait {}", retry_after.as_secs()),
             Err(error) => error.code().to_owned(),
         }
     }
@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(seven, Some(Duration::from_secs(7)));
         let body = json!({"ok": false, "error_code": 429}).to_string();
         let error = open(429, seven, body.as_bytes(), TOKEN).expect_err("a flood");
-        assert!(matches!(error, Error::FloodWait { retry_after } if retry_after == Duration::from_secs(7)));
+        assert!(matches!(error, Error::FloodWait { retry_after, .. } if retry_after == Duration::from_secs(7)));
         headers.insert(RETRY_AFTER, "Sun, 06 Nov 1994 08:49:37 GMT".parse().expect("a header"));
         assert_eq!(retry_after(&headers), None);
     }

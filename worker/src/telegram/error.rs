@@ -10,7 +10,11 @@ use shared::ids::ChatId;
 pub enum Error {
     /// Telegram, or the bot's own budget, wants the call later. It was not carried out.
     #[error("too many calls: wait {retry_after:?}")]
-    FloodWait { retry_after: Duration },
+    FloodWait {
+        retry_after: Duration,
+        /// Telegram was asked, and has said so. False: it was not the call's turn.
+        asked: bool,
+    },
     /// No usable answer, after the retries. Calls that end so may be repeated, later.
     #[error("Telegram cannot be reached")]
     Unavailable(#[source] Outage),
@@ -113,7 +117,7 @@ impl From<Refusal> for Error {
             return Self::Migrated { to };
         }
         match code {
-            429 => Self::FloodWait { retry_after: retry_after.unwrap_or(UNSAID_RETRY_AFTER) },
+            429 => Self::FloodWait { retry_after: retry_after.unwrap_or(UNSAID_RETRY_AFTER), asked: true },
             500.. => Self::Unavailable(Outage::Failed { status: code, description }),
             401 | 421 => Self::TokenDead { code, description },
             // The front server says it of a token that has not even the shape of one.

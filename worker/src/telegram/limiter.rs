@@ -6,9 +6,12 @@
 //!
 //! One of those in line, the leader, asks the budget for all of them: it lets in whoever may go now, and sleeps until the budget says
 //! that somebody may go, or until somebody joins or comes out. The others sleep until they are told. So nothing polls, and the budget gets
-//! one question at a time, from one place ([`Limiter::reserve`]), which is where a budget kept outside of the process goes.
+//! one question at a time, from one place ([`Limiter::reserve`]).
+//!
+//! The budget is the one in Redis, which all workers share. While Redis is away, and where there is none, it is this process's own: its
+//! share of the ceilings, from where the shared one was when it was last heard of.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -20,11 +23,14 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::budget::{Ask, Budget, Class, LimiterConfig, Priority, Refusal};
 use super::metrics::TelegramMetrics;
+use super::shared_budget::{Outcome, SharedBudget};
 use super::window::{Pace, Windows};
+use crate::cache::Redis;
 
 #[derive(Debug)]
 pub(super) struct Limiter {
     budget: Mutex<Budget>,
+    shared: Option<SharedBudget>,
     lines: Lines,
     epoch: Instant,
     metrics: TelegramMetrics,
@@ -76,13 +82,17 @@ pub(super) struct Pass {
 /// Who has to come back is told a time at least this far ahead, so that nobody turns in circles on a clock's last digit.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
+/// For so many the budget is asked at once.
+const AT_ONCE: usize = 32;
+
 /// Shorter ones are the ordinary taking of turns and no sign of a budget that is used up.
 const NOTICEABLE_WAIT: Duration = Duration::from_millis(10);
 
 impl Limiter {
-    pub(super) fn new(config: &LimiterConfig, metrics: TelegramMetrics) -> Arc<Self> {
+    pub(super) fn new(config: &LimiterConfig, redis: Option<Redis>, metrics: TelegramMetrics) -> Arc<Self> {
         Arc::new(Self {
             budget: Mutex::new(Budget::new(config)),
+            shared: redis.map(|redis| SharedBudget::new(redis, config)),
             lines: Lines::default(),
             epoch: Instant::now(),
             metrics,
@@ -93,11 +103,17 @@ impl Limiter {
     ///
     /// # Errors
     /// How long until it is worth asking again.
-    pub(super) fn try_send(&self, ask: &Ask) -> Result<(), Duration> {
-        self.reserve(ask).map_err(|refusal| {
+    pub(super) async fn try_send(&self, ask: &Ask) -> Result<(), Duration> {
+        let answer = self.reserve(&[*ask]).await.pop().expect("an answer for each");
+        answer.map_err(|refusal| {
             self.metrics.delayed(ask);
             self.until(refusal)
         })
+    }
+
+    /// So many workers share the ceilings while they cannot count together.
+    pub(super) fn share(&self, workers: u32) {
+        self.budget().share(workers);
     }
 
     /// Waits until the call may be made.
@@ -107,15 +123,15 @@ impl Limiter {
     pub(super) async fn enter(self: &Arc<Self>, ask: Ask, latest: Instant) -> Result<Pass, Duration> {
         let joined = Instant::now();
         let ticket = Ticket::join(self, ask);
-        if let Some(pass) = ticket.try_turn() {
+        if let Some(pass) = ticket.try_turn().await {
             self.metrics.waited(&ask, Duration::ZERO);
             return Ok(pass);
         }
         // Closed for longer than the caller has time: waiting would only hold up the chat that the call is made for.
-        let refusal = self.budget().look(self.now(), &ask);
-        if refusal.opens().is_some_and(|opens| self.epoch + opens > latest) {
+        let closed = self.budget().closed(self.now(), &ask);
+        if closed.opens().is_some_and(|opens| self.epoch + opens > latest) {
             self.metrics.delayed(&ask);
-            return Err(self.until(refusal));
+            return Err(self.until(closed));
         }
         let turn = timeout_at(latest, ticket.turn()).await;
         let wait = joined.elapsed();
@@ -126,43 +142,74 @@ impl Limiter {
         turn.map_err(|_| self.until(self.budget().look(self.now(), &ask)))
     }
 
-    /// Telegram has said 429 to a call of this kind. Returns the wait with its jitter, which is only ever added: coming back early makes
-    /// Telegram's waits longer.
-    pub(super) fn flooded(&self, class: Class, chat: Option<ChatId>, retry_after: Duration) -> Duration {
+    /// Telegram has said 429 to this call. Returns the wait with its jitter, which is only ever added: coming back early makes Telegram's
+    /// waits longer.
+    pub(super) async fn flooded(&self, ask: &Ask, retry_after: Duration) -> Duration {
         let wait = retry_after + retry_after.mul_f64(rand::rng().random_range(0.0..0.1)) + SHORTEST_WAIT;
-        self.budget().flooded(self.now(), class, chat, wait);
+        self.budget().flooded(self.now(), ask.class, ask.chat, wait);
+        if let Some(shared) = &self.shared {
+            shared.flooded(ask, wait).await;
+        }
         wait
     }
 
-    /// The only question to the budget.
-    fn reserve(&self, ask: &Ask) -> Result<(), Refusal> {
+    /// The only question to the budget: for these calls, in their order.
+    async fn reserve(&self, asks: &[Ask]) -> Vec<Result<(), Refusal>> {
+        if let Some(answers) = self.reserve_together(asks).await {
+            return answers;
+        }
+        let (now, mut budget) = (self.now(), self.budget());
+        asks.iter().map(|ask| budget.reserve(now, ask)).collect()
+    }
+
+    /// None: there is no Redis, or it is away.
+    async fn reserve_together(&self, asks: &[Ask]) -> Option<Vec<Result<(), Refusal>>> {
+        let shared = self.shared.as_ref()?;
+        let asked_at = self.now();
+        let asked: Vec<(Ask, Duration)> = {
+            let budget = self.budget();
+            asks.iter().map(|ask| (*ask, budget.ahead(asked_at, ask))).collect()
+        };
+        let outcomes = shared.reserve(&asked).await;
+        self.metrics.counted_together(outcomes.is_some());
         let now = self.now();
-        self.budget().reserve(now, ask)
+        let mut budget = self.budget();
+        let answer = |(ask, outcome): (&Ask, Outcome)| {
+            // As of the question, so that what comes back to Redis with the next one is never more than it has said.
+            budget.adopt(asked_at, ask, &outcome.levels);
+            outcome.answer(now)
+        };
+        Some(asks.iter().zip(outcomes?).map(answer).collect())
     }
 
     /// Lets in, in order, whoever may go. Returns when to look again, if nothing else happens.
-    fn admit(&self, class: Class) -> Option<Duration> {
+    async fn admit(&self, class: Class) -> Option<Duration> {
         let mut held_up = HashSet::new();
         let mut look_again: Option<Duration> = None;
         let mut after = Bound::Unbounded;
         loop {
             // Bound to a name first: a `while let` would hold the line's lock through its body.
             let next = self.line(class).next(after, &mut held_up);
-            let Some((place, chat)) = next else {
+            let Some((last, _)) = next.last() else {
                 return look_again;
             };
-            after = Bound::Excluded(place);
-            match self.reserve(&Ask { class, chat, priority: place.0 }) {
-                Ok(()) => self.line(class).admit(place, self.now()),
-                Err(refusal) => {
-                    let opens = refusal.class_opens.or(refusal.chat_opens);
-                    look_again = look_again.into_iter().chain(opens).min();
-                    if refusal.class_opens.is_some() {
-                        // Nobody further back may go before this one.
-                        return look_again;
+            after = Bound::Excluded(*last);
+            let asks: Vec<Ask> =
+                next.iter().map(|(place, chat)| Ask { class, chat: *chat, priority: place.0 }).collect();
+            let mut is_class_closed = false;
+            for ((place, chat), answer) in next.into_iter().zip(self.reserve(&asks).await) {
+                match answer {
+                    Ok(()) => self.line(class).admit(place, self.now()),
+                    Err(refusal) => {
+                        look_again = look_again.into_iter().chain(refusal.class_opens.or(refusal.chat_opens)).min();
+                        is_class_closed |= refusal.class_opens.is_some();
+                        held_up.insert(chat);
                     }
-                    held_up.insert(chat);
                 }
+            }
+            if is_class_closed {
+                // Nobody further back may go before those.
+                return look_again;
             }
         }
     }
@@ -191,18 +238,26 @@ impl Limiter {
 }
 
 impl Line {
-    /// The first in line who is not passed by.
-    fn next(&self, after: Bound<Place>, held_up: &mut HashSet<Option<ChatId>>) -> Option<(Place, Option<ChatId>)> {
+    /// The first in line who are not passed by.
+    fn next(&self, after: Bound<Place>, held_up: &mut HashSet<Option<ChatId>>) -> Vec<(Place, Option<ChatId>)> {
+        let mut next = Vec::new();
+        let mut chosen: HashMap<Option<ChatId>, u32> = HashMap::new();
         for (place, waiter) in self.waiting.range((after, Bound::Unbounded)) {
+            if next.len() == AT_ONCE {
+                break;
+            }
             if waiter.admitted || held_up.contains(&waiter.chat) {
                 continue;
             }
-            if self.windows.has_room(waiter.chat) {
-                return Some((*place, waiter.chat));
+            let of_chat = chosen.entry(waiter.chat).or_default();
+            if self.windows.has_room(waiter.chat, *of_chat + 1) {
+                *of_chat += 1;
+                next.push((*place, waiter.chat));
+            } else {
+                held_up.insert(waiter.chat);
             }
-            held_up.insert(waiter.chat);
         }
-        None
+        next
     }
 
     fn admit(&mut self, place: Place, now: Duration) {
@@ -234,16 +289,16 @@ impl<'a> Ticket<'a> {
     }
 
     /// Goes without waiting, if there is nobody before us and nothing in the way.
-    fn try_turn(&self) -> Option<Pass> {
+    async fn try_turn(&self) -> Option<Pass> {
         if self.leads() {
-            self.limiter.admit(self.ask.class);
+            self.limiter.admit(self.ask.class).await;
         }
         self.take_pass()
     }
 
     async fn turn(&self) -> Pass {
         loop {
-            let look_again = if self.leads() { self.limiter.admit(self.ask.class) } else { None };
+            let look_again = if self.leads() { self.limiter.admit(self.ask.class).await } else { None };
             if let Some(pass) = self.take_pass() {
                 return pass;
             }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::budget::{Ask, Class, Priority};
+use super::budget::{Ask, Priority};
 use super::error::Error;
 
 /// Counts of calls, errors and waits.
@@ -19,6 +20,7 @@ pub struct TelegramMetrics {
     durations: Family<MethodLabel, Histogram, fn() -> Histogram>,
     delays: Family<TurnLabels, Counter>,
     waits: Family<TurnLabels, Histogram, fn() -> Histogram>,
+    alone: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,6 +53,7 @@ impl Default for TelegramMetrics {
             durations: Family::new_with_constructor(|| Histogram::new(CALL_BUCKETS_S)),
             delays: Family::default(),
             waits: Family::new_with_constructor(|| Histogram::new(WAIT_BUCKETS_S)),
+            alone: Gauge::default(),
         }
     }
 }
@@ -79,6 +82,15 @@ impl TelegramMetrics {
             "How long deletes, restrictions and questions waited for their turn",
             self.waits.clone(),
         );
+        registry.register(
+            "bot_rate_limit_alone",
+            "1 while this worker keeps to its share of the limits because Redis, where all count together, is away",
+            self.alone.clone(),
+        );
+    }
+
+    pub(super) fn counted_together(&self, is_together: bool) {
+        self.alone.set(i64::from(!is_together));
     }
 
     pub(super) fn called(&self, method: &str, took: Duration, error: Option<&Error>) {
@@ -102,12 +114,7 @@ impl TelegramMetrics {
 
 fn turn(ask: &Ask) -> TurnLabels {
     TurnLabels {
-        class: match ask.class {
-            Class::Send => "send",
-            Class::Broadcast => "broadcast",
-            Class::Moderate => "moderate",
-            Class::Read => "read",
-        },
+        class: ask.class.name(),
         priority: match ask.priority {
             Priority::P0 => "p0",
             Priority::P1 => "p1",

@@ -104,13 +104,13 @@ impl Telegram {
     ///
     /// # Errors
     /// How long until it is worth asking again.
-    pub fn send_slot(&self, chat: ChatId, occasion: Occasion, priority: Priority) -> Result<SendSlot, Duration> {
+    pub async fn send_slot(&self, chat: ChatId, occasion: Occasion, priority: Priority) -> Result<SendSlot, Duration> {
         let class = match occasion {
             Occasion::Ordinary => Class::Send,
             Occasion::Broadcast => Class::Broadcast,
         };
         let ask = Ask { class, chat: Some(chat), priority };
-        self.0.limiter.try_send(&ask)?;
+        self.0.limiter.try_send(&ask).await?;
         Ok(SendSlot { ask, chat })
     }
 

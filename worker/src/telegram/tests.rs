@@ -24,6 +24,7 @@ fn client_of(server: &Server, timeout: Duration) -> (Telegram, TelegramMetrics) 
             moderate_per_s: 1_000,
             broadcast_per_s: 1_000,
         },
+        redis: None,
         timeout,
     };
     let metrics = TelegramMetrics::default();
@@ -50,6 +51,7 @@ fn tokens_that_would_change_the_url_are_refused_unseen() {
             moderate_per_s: 1,
             broadcast_per_s: 1,
         },
+        redis: None,
         timeout: Duration::from_secs(20),
     };
     assert!(!format!("{config:?}").contains("not/a/token"));

@@ -45,8 +45,9 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 const SWEEP_FROM: usize = 1024;
 
 impl Windows {
-    pub(super) fn has_room(&self, chat: Option<ChatId>) -> bool {
-        self.by_chat.get(&chat).is_none_or(|window| f64::from(window.in_flight) + 1.0 <= window.limit)
+    pub(super) fn has_room(&self, chat: Option<ChatId>, more: u32) -> bool {
+        let (in_flight, limit) = self.by_chat.get(&chat).map_or((0, START), |window| (window.in_flight, window.limit));
+        f64::from(in_flight + more) <= limit
     }
 
     pub(super) fn enter(&mut self, now: Duration, chat: Option<ChatId>) {
@@ -106,7 +107,7 @@ mod tests {
 
     fn room(windows: &mut Windows) -> u32 {
         let mut entered = 0;
-        while windows.has_room(CHAT) {
+        while windows.has_room(CHAT, 1) {
             windows.enter(Duration::ZERO, CHAT);
             entered += 1;
         }

@@ -74,6 +74,11 @@ impl Names {
         key.strip_prefix('s')?.parse().ok().map(|shard| Key::Lease(Shard(shard)))
     }
 
+    /// Where workers tell each other what they have learnt.
+    pub(super) fn news(&self) -> String {
+        self.subject("news".to_owned())
+    }
+
     /// Where a worker answers who asks whether it lives.
     pub(super) fn alive(&self, worker: &str) -> String {
         self.subject(format!("alive.{worker}"))
@@ -102,6 +107,7 @@ mod tests {
         assert_eq!(prefixed.shard(shards, Shard(7)), "t1.upd.32.7.*.*");
         assert_eq!(prefixed.dead_letter("-100"), "t1.dlq.-100");
         assert_eq!(prefixed.alive("ab12"), "t1.alive.ab12");
+        assert_eq!(prefixed.news(), "t1.news");
     }
 
     #[test]

@@ -135,6 +135,24 @@ impl Peers {
         }
     }
 
+    /// Tells all workers that listen now, ourselves too. Nobody says whether it arrived.
+    ///
+    /// # Errors
+    /// There is no connection to the server.
+    pub async fn tell(&self, news: Bytes) -> Result<(), DeliverError> {
+        self.0.connected().map_err(unavailable)?;
+        self.0.0.client.publish(self.0.0.names.news(), news).await.map_err(unavailable)
+    }
+
+    /// What workers tell from now on, across reconnects; what is told without a connection is missed.
+    ///
+    /// # Errors
+    /// The client is closed.
+    pub async fn hear(&self) -> Result<BoxStream<'static, Bytes>, DeliverError> {
+        let news = self.0.0.client.subscribe(self.0.0.names.news()).await.map_err(unavailable)?;
+        Ok(news.map(|message| message.payload).boxed())
+    }
+
     /// Takes a worker off the list of those who are there, unless it has announced itself since.
     ///
     /// # Errors

@@ -15,11 +15,13 @@ pub(super) struct Plan {
     pub(super) ours: BTreeSet<Shard>,
     with_others: BTreeSet<Shard>,
     has_others: bool,
+    /// How many share the shards, this one among them.
+    pub(super) workers: u32,
 }
 
 impl Plan {
     pub(super) fn all(shards: Shards) -> Self {
-        Self { ours: shards.all().collect(), with_others: BTreeSet::new(), has_others: false }
+        Self { ours: shards.all().collect(), with_others: BTreeSet::new(), has_others: false, workers: 1 }
     }
 
     /// Whether there are others who could have what is ours.
@@ -79,6 +81,7 @@ impl Picture {
             ours: shares.into_iter().filter(|(_, worker)| worker == me).map(|(shard, _)| shard).collect(),
             with_others: holders.into_iter().filter(|(_, holder)| holder != me).map(|(shard, _)| shard).collect(),
             has_others: self.has_others(me),
+            workers: u32::try_from(live.len()).unwrap_or(u32::MAX),
         }
     }
 }

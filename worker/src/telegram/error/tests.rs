@@ -80,9 +80,9 @@ fn each_text_has_its_kind() {
 #[test]
 fn a_flood_without_a_number_gets_a_default() {
     let silent = Error::from(Refusal { code: 429, ..Refusal::default() });
-    assert!(matches!(silent, Error::FloodWait { retry_after } if retry_after == UNSAID_RETRY_AFTER));
+    assert!(matches!(silent, Error::FloodWait { retry_after, .. } if retry_after == UNSAID_RETRY_AFTER));
     let said = Error::from(Refusal { code: 429, retry_after: Some(Duration::from_secs(41)), ..Refusal::default() });
-    assert!(matches!(said, Error::FloodWait { retry_after } if retry_after == Duration::from_secs(41)));
+    assert!(matches!(said, Error::FloodWait { retry_after, .. } if retry_after == Duration::from_secs(41)));
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn limiter() -> Arc<Limiter> {
         moderate_per_s: 7,
         broadcast_per_s: 5,
     };
-    Limiter::new(&config, TelegramMetrics::default())
+    Limiter::new(&config, None, TelegramMetrics::default())
 }
 
 fn ask(class: Class, chat: ChatId, priority: Priority) -> Ask {
@@ -75,7 +75,7 @@ async fn the_line_is_ordered_by_priority_then_by_arrival() {
 #[tokio::test(start_paused = true)]
 async fn a_closed_chat_holds_up_nobody_else() {
     let limiter = limiter();
-    let closed_for = limiter.flooded(Class::Read, Some(CHAT), Duration::from_secs(5));
+    let closed_for = limiter.flooded(&ask(Class::Read, CHAT, Priority::P1), Duration::from_secs(5)).await;
     assert!(closed_for >= Duration::from_secs(5));
     let started = Instant::now();
     let waiting = {
@@ -93,7 +93,7 @@ async fn a_closed_chat_holds_up_nobody_else() {
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_for_what_comes_too_late() {
     let limiter = limiter();
-    limiter.flooded(Class::Moderate, Some(CHAT), Duration::from_secs(41));
+    limiter.flooded(&ask(Class::Moderate, CHAT, Priority::P1), Duration::from_secs(41)).await;
     let started = Instant::now();
     let refused = limiter.enter(ask(Class::Moderate, CHAT, Priority::P0), in_s(10)).await;
     let wait = refused.expect_err("closed for 41 s");
@@ -163,12 +163,12 @@ async fn whoever_gives_up_leaves_no_gap() {
 async fn a_message_is_told_when_to_come_back_and_may_then_go() {
     let limiter = limiter();
     let warning = ask(Class::Send, CHAT, Priority::P1);
-    while limiter.try_send(&warning).is_ok() {}
+    while limiter.try_send(&warning).await.is_ok() {}
     let started = Instant::now();
     for _ in 0..20 {
-        let wait = limiter.try_send(&warning).expect_err("empty");
+        let wait = limiter.try_send(&warning).await.expect_err("empty");
         tokio::time::sleep(wait).await;
-        limiter.try_send(&warning).expect("at the time it was told");
+        limiter.try_send(&warning).await.expect("at the time it was told");
     }
     let took = started.elapsed();
     // The overall ceiling may have said no first, and left one in the group's burst.
@@ -185,7 +185,7 @@ async fn nobody_is_forgotten_in_a_crowd() {
         moderate_per_s: 1,
         broadcast_per_s: 1,
     };
-    let limiter = Limiter::new(&config, TelegramMetrics::default());
+    let limiter = Limiter::new(&config, None, TelegramMetrics::default());
     let mut all = JoinSet::new();
     for n in 0..2_000_u32 {
         let limiter = Arc::clone(&limiter);

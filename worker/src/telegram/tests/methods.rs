@@ -22,8 +22,8 @@ async fn answering(result: Value) -> (Server, Telegram) {
     (server, telegram)
 }
 
-fn slot(telegram: &Telegram) -> SendSlot {
-    telegram.send_slot(CHAT, Occasion::Ordinary, Priority::P0).expect("an idle budget")
+async fn slot(telegram: &Telegram) -> SendSlot {
+    telegram.send_slot(CHAT, Occasion::Ordinary, Priority::P0).await.expect("an idle budget")
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn a_message_carries_all_that_it_has() {
         thread: Some(4),
         reply_to: Some(MessageId(2)),
     };
-    assert_eq!(telegram.send(slot(&telegram), &message).await.expect("sent"), MessageId(9));
+    assert_eq!(telegram.send(slot(&telegram).await, &message).await.expect("sent"), MessageId(9));
     let expected = json!({
         "chat_id": -1001,
         "text": "Hi 😀 <b>",
@@ -190,7 +190,7 @@ async fn a_message_carries_all_that_it_has() {
 async fn a_plain_message_carries_nothing_else() {
     let (server, telegram) = answering(json!({"message_id": 9})).await;
     let message = Outgoing { text: "Hi".into(), ..Outgoing::default() };
-    telegram.send(slot(&telegram), &message).await.expect("sent");
+    telegram.send(slot(&telegram).await, &message).await.expect("sent");
     let expected = json!({"chat_id": -1001, "text": "Hi", "link_preview_options": {"is_disabled": true}});
     assert_eq!(server.arguments(), expected);
 }
@@ -200,8 +200,8 @@ async fn an_edit_to_the_same_is_a_success() {
     let server = Server::answering([Reply::error(400, "Bad Request: message is not modified: specified new …")]).await;
     let telegram = client(&server);
     let message = Outgoing { text: "Hi".into(), ..Outgoing::default() };
-    telegram.edit(slot(&telegram), MessageId(3), &message).await.expect("as asked already");
-    telegram.edit_keyboard(slot(&telegram), MessageId(3), None).await.expect("as asked already");
+    telegram.edit(slot(&telegram).await, MessageId(3), &message).await.expect("as asked already");
+    telegram.edit_keyboard(slot(&telegram).await, MessageId(3), None).await.expect("as asked already");
     assert_eq!(server.methods(), ["editMessageText", "editMessageReplyMarkup"]);
     assert_eq!(server.asked()[1].arguments, json!({"chat_id": -1001, "message_id": 3}));
 }

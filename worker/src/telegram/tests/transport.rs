@@ -39,7 +39,7 @@ fn everything_shown(error: &Error) -> String {
 }
 
 async fn send(telegram: &Telegram) -> Result<MessageId, Error> {
-    let slot = telegram.send_slot(CHAT, Occasion::Ordinary, Priority::P0).expect("an idle budget");
+    let slot = telegram.send_slot(CHAT, Occasion::Ordinary, Priority::P0).await.expect("an idle budget");
     telegram.send(slot, &Outgoing { text: "hello".into(), ..Outgoing::default() }).await
 }
 
@@ -110,7 +110,7 @@ async fn a_long_flood_is_the_callers_and_closes_the_chat() {
         let started = Instant::now();
         let answer = telegram.member(CHAT, USER, Priority::P0).await;
         assert!(
-            matches!(answer, Err(Error::FloodWait { retry_after }) if retry_after > Duration::from_secs(40)),
+            matches!(answer, Err(Error::FloodWait { retry_after, .. }) if retry_after > Duration::from_secs(40)),
             "{answer:?}"
         );
         assert!(started.elapsed() < Duration::from_secs(2), "nobody is held for 41 s");
@@ -173,7 +173,7 @@ async fn a_flooded_message_comes_back_at_once_and_closes_the_chat() {
     let telegram = client(&server);
     let answer = send(&telegram).await;
     assert!(matches!(answer, Err(Error::FloodWait { .. })), "{answer:?}");
-    let wait = telegram.send_slot(CHAT, Occasion::Ordinary, Priority::P0).expect_err("closed");
+    let wait = telegram.send_slot(CHAT, Occasion::Ordinary, Priority::P0).await.expect_err("closed");
     tokio::time::sleep(wait).await;
     assert_eq!(send(&telegram).await.ok(), Some(MessageId(5)));
 }
@@ -220,7 +220,8 @@ async fn calls_and_errors_are_counted_and_what_is_expected_is_no_error() {
         let _ = telegram.member(CHAT, USER, Priority::P1).await;
     }
     // One a second in a private chat.
-    let slots = [(); 2].map(|()| telegram.send_slot(USER.into(), Occasion::Ordinary, Priority::P0).is_ok());
+    let slot = async || telegram.send_slot(USER.into(), Occasion::Ordinary, Priority::P0).await.is_ok();
+    let slots = [slot().await, slot().await];
     assert_eq!(slots, [true, false]);
     let mut registry = Registry::default();
     metrics.register(&mut registry);

@@ -1,4 +1,4 @@
-//! The run's clock: the simulated Telegram and every process of ours see the same time, and it moves when the run says so.
+//! A clock for a run: the simulated Telegram and every process of ours see the same time, and it moves when the run says so.
 //!
 //! The processes see it through libfaketime, which reads how far their time is ahead from a file. Nothing in them knows of it.
 
@@ -15,7 +15,8 @@ use tempfile::TempDir;
 /// Where packages put it, below the folder of the machine's kind.
 const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
 
-pub(super) struct RunClock {
+/// A time that runs ahead of the machine's.
+pub struct RunClock {
     ahead: Duration,
     file: PathBuf,
     library: PathBuf,
@@ -25,7 +26,7 @@ pub(super) struct RunClock {
 impl RunClock {
     /// # Errors
     /// There is no libfaketime, or no folder for its file.
-    pub(super) fn new() -> anyhow::Result<Self> {
+    pub fn new() -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("gmbot-clock-").tempdir().context("a folder for the clock")?;
         let file = folder.path().join("ahead");
         let clock = Self { ahead: Duration::ZERO, file, library: library()?, _folder: folder };
@@ -34,7 +35,10 @@ impl RunClock {
     }
 
     /// What a process needs in its environment to see this time.
-    pub(super) fn env(&self) -> anyhow::Result<[(&'static str, &str); 3]> {
+    ///
+    /// # Errors
+    /// A path is no text.
+    pub fn env(&self) -> anyhow::Result<[(&'static str, &str); 3]> {
         Ok([
             ("LD_PRELOAD", text(&self.library)?),
             ("FAKETIME_TIMESTAMP_FILE", text(&self.file)?),
@@ -43,9 +47,11 @@ impl RunClock {
         ])
     }
 
+    /// It is so much later now, at Telegram and in the processes.
+    ///
     /// # Errors
     /// The file cannot be written.
-    pub(super) fn advance(&mut self, telegram: &Clock, by: Duration) -> anyhow::Result<()> {
+    pub fn advance(&mut self, telegram: &Clock, by: Duration) -> anyhow::Result<()> {
         self.ahead += by;
         self.write()?;
         telegram.advance(by);

@@ -23,17 +23,17 @@ struct Programs {
 /// test is killed.
 const KEEPER: &str = r#""$@" </dev/null >/dev/null 2>&1 & echo $!; read -r _; kill -s KILL $!"#;
 
-pub(super) struct Server {
+pub(crate) struct Server {
     folder: tempfile::TempDir,
     keeper: Option<(Child, String)>,
 }
 
 impl Server {
-    pub(super) fn stopped() -> Self {
+    pub(crate) fn stopped() -> Self {
         Self { folder: tempfile::tempdir().expect("a temporary folder"), keeper: None }
     }
 
-    pub(super) async fn running() -> Self {
+    pub(crate) async fn running() -> Self {
         let mut server = Self::stopped();
         server.start().await;
         server
@@ -45,16 +45,16 @@ impl Server {
     }
 
     /// One that waits as long as a busy machine takes.
-    pub(super) fn client(&self, prefix: &str) -> Redis {
+    pub(crate) fn client(&self, prefix: &str) -> Redis {
         self.client_within(prefix, Duration::from_secs(5))
     }
 
-    pub(super) fn client_within(&self, prefix: &str, timeout: Duration) -> Redis {
+    pub(crate) fn client_within(&self, prefix: &str, timeout: Duration) -> Redis {
         let url = format!("redis+unix://{}", self.socket().display()).parse().expect("a URL");
         Redis::new(&RedisConfig { url, prefix: prefix.to_owned(), connections: 4, timeout }).expect("a pool")
     }
 
-    pub(super) async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) {
         let programs = Programs::try_parse_from(["test"]).expect("REDIS_SERVER_BIN is a path");
         let mut keeper = Command::new("/bin/sh");
         keeper.args(["-c", KEEPER, "keeper"]).arg(programs.redis_server);
@@ -76,7 +76,7 @@ impl Server {
     }
 
     /// STOP freezes it in the middle of whatever it does, CONT lets it go on.
-    pub(super) fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let (_, pid) = self.keeper.as_ref().expect("it runs");
         let done = Command::new("kill").args(["-s", name, pid]).status().expect("a program kill");
         assert!(done.success(), "SIG{name} to {pid}");
