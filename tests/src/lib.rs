@@ -28,6 +28,8 @@ pub mod stage;
 pub mod standalone;
 
 pub mod chaos;
+pub mod figures;
+pub mod load;
 
 pub mod process;
 pub mod services;

@@ -83,6 +83,14 @@ impl Redis {
         self.server.start(async || answers(port).await).await
     }
 
+    /// `STOP`: it answers nobody from now on, and its connections stay. `CONT` ends that.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {
+        self.server.signal(signal)
+    }
+
     /// Ends it without a warning.
     ///
     /// # Errors
