@@ -200,7 +200,7 @@ def agreement():
         check(int(compose[program]["stop_grace_period"].rstrip("s")) > needs, f"compose.yaml: {program} is killed before it has drained")
         pod = documents(DEPLOY / f"kubernetes/base/{program}.yaml")[0]["spec"]["template"]["spec"]
         before = pod["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-        check(pod["terminationGracePeriodSeconds"] > before + needs, f"{program}.yaml: it is killed before it has drained")
+        check(pod.get("terminationGracePeriodSeconds", 30) > before + needs, f"{program}.yaml: it is killed before it has drained")
     for path in DEPLOY.glob("systemd/*.service"):
         stop = re.search(r"^TimeoutStopSec=(\d+)$", path.read_text(), re.MULTILINE)
         check("oneshot" in path.read_text() or (stop and int(stop[1]) > needs), f"{path.name}: it is killed before it has drained")
