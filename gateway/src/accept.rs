@@ -76,7 +76,7 @@ impl<Q: Publish> Accept<Q> {
         let mut envelope = envelope(self.bot, &update, clock::now_ms());
         let kind = update.about().map_or("unreadable", |about| about.kind.name());
         let span = tracing::info_span!(
-            "publish update",
+            "send",
             otel.kind = "producer",
             otel.status_code = field::Empty,
             messaging.operation.type = "send",

@@ -17,7 +17,7 @@ use shared::{
         Publish,
         jetstream::{ConnectError, JetStream, JetStreamConfig},
     },
-    telemetry::chain,
+    telemetry::{self, chain},
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -103,6 +103,7 @@ async fn bind(process: &Process, port: u16, variable: &str) -> anyhow::Result<Tc
 pub async fn run(config: Config, source: Source, listeners: Listeners, stop: CancellationToken) -> anyhow::Result<()> {
     let mut registry = Registry::default();
     let metrics = Metrics::new(&mut registry);
+    telemetry::register(&mut registry);
     let readiness = Readiness::new(&["nats"]).told_elsewhere("nats");
     let queue = Arc::new(OnceLock::<JetStream>::new());
     let admin = Admin::new(registry, readiness.clone(), config.process.metrics_auth.clone()).check("nats", {

@@ -9,7 +9,7 @@ use prometheus_client::{
 };
 use shared::{
     queue::{PublishError, Stored},
-    trace_context,
+    trace_context::{self, TraceLabel},
 };
 
 /// From well below a stored ack on loopback to the publisher's time-out.
@@ -21,7 +21,7 @@ pub struct Metrics(Arc<Counters>);
 
 struct Counters {
     updates: Family<UpdateLabels, Counter>,
-    publish: HistogramWithExemplars<Vec<(&'static str, String)>>,
+    publish: HistogramWithExemplars<TraceLabel>,
     responses: Family<StatusLabels, Counter>,
     telegram_errors: Family<ErrorLabels, Counter>,
     pending: Gauge,
@@ -95,8 +95,7 @@ impl Metrics {
             Err(error) => error.code(),
         };
         self.0.updates.get_or_create(&UpdateLabels { kind, outcome }).inc();
-        let exemplar = trace_context::sampled_trace_id().map(|trace| vec![("trace_id", trace)]);
-        self.0.publish.observe(took.as_secs_f64(), exemplar, None);
+        self.0.publish.observe(took.as_secs_f64(), trace_context::exemplar(), None);
     }
 
     pub(crate) fn responded(&self, status: http::StatusCode) {

@@ -14,16 +14,23 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, put},
 };
 use base64::Engine as _;
 use futures::future::join_all;
-use prometheus_client::registry::Registry;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{family::Family, gauge::Gauge},
+    registry::Registry,
+};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::BasicAuth;
+use crate::{
+    args::{BasicAuth, LogFilter},
+    telemetry,
+};
 
 mod prometheus;
 mod readiness;
@@ -66,7 +73,13 @@ impl Admin {
     ///
     /// # Errors
     /// The listener fails.
-    pub async fn serve(self, listener: TcpListener, done: CancellationToken) -> io::Result<()> {
+    pub async fn serve(mut self, listener: TcpListener, done: CancellationToken) -> io::Result<()> {
+        let up = Up::default();
+        for (dependency, _) in &self.checks {
+            up.get_or_create(&Dependency { dependency }).set(0);
+        }
+        let help = "1 if the dependency answered the last look at it, 0 if not, and before the first";
+        self.registry.register("dependency_up", help, up.clone());
         let checked = Mutex::new(self.checks.iter().map(|(name, _)| (*name, None)).collect());
         let shown = Arc::new(Shown {
             registry: self.registry,
@@ -80,10 +93,11 @@ impl Admin {
             .route("/readyz", get(readyz))
             .route("/health", get(health))
             .route("/metrics", get(metrics))
+            .route("/log", put(change_log))
             .with_state(Arc::clone(&shown));
         tokio::select! {
             served = axum::serve(listener, router) => served,
-            () = keep_checking(&self.checks, &shown) => Ok(()),
+            () = keep_checking(&self.checks, &shown, &up) => Ok(()),
             () = done.cancelled() => Ok(()),
         }
     }
@@ -104,7 +118,15 @@ struct Checked {
     at: Instant,
 }
 
-async fn keep_checking(checks: &[(&'static str, Check)], shown: &Shown) {
+/// By dependency.
+type Up = Family<Dependency, Gauge>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Dependency {
+    dependency: &'static str,
+}
+
+async fn keep_checking(checks: &[(&'static str, Check)], shown: &Shown, up: &Up) {
     let mut every = tokio::time::interval(CHECK_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -115,6 +137,7 @@ async fn keep_checking(checks: &[(&'static str, Check)], shown: &Shown) {
                 .await
                 .unwrap_or_else(|_| Err(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())));
             shown.readiness.report(name, result.clone());
+            up.get_or_create(&Dependency { dependency: name }).set(i64::from(result.is_ok()));
             let checked = Checked { result, latency: started.elapsed(), at: Instant::now() };
             shown.checked.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Some(checked));
         }))
@@ -171,11 +194,8 @@ fn dependency(checked: Option<&Checked>) -> Value {
 }
 
 async fn metrics(State(shown): State<Arc<Shown>>, headers: HeaderMap) -> Response {
-    if let Some(auth) = &shown.metrics_auth
-        && !authorized(auth, &headers)
-    {
-        let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"metrics\"")];
-        return (StatusCode::UNAUTHORIZED, ask).into_response();
+    if let Some(refused) = shown.refusal(&headers) {
+        return refused;
     }
     let mut text = String::new();
     if prometheus_client::encoding::text::encode(&mut text, &shown.registry).is_err() {
@@ -189,6 +209,34 @@ async fn metrics(State(shown): State<Arc<Shown>>, headers: HeaderMap) -> Respons
     }
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (kind, prometheus::plain(&text)).into_response()
+}
+
+/// What is logged from now on, in the words of `RUST_LOG`, until the process ends.
+async fn change_log(State(shown): State<Arc<Shown>>, headers: HeaderMap, body: String) -> Response {
+    if let Some(refused) = shown.refusal(&headers) {
+        return refused;
+    }
+    let changed = match body.trim().parse::<LogFilter>() {
+        Ok(filter) => telemetry::change_log(&filter).map_err(|error| error.to_string()),
+        Err(error) => Err(format!("{error}; try debug, or info,worker=debug")),
+    };
+    match changed {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(why) => (StatusCode::BAD_REQUEST, why + "\n").into_response(),
+    }
+}
+
+impl Shown {
+    /// Who has to say a password and does not is asked for it.
+    fn refusal(&self, headers: &HeaderMap) -> Option<Response> {
+        match &self.metrics_auth {
+            Some(auth) if !authorized(auth, headers) => {
+                let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"metrics\"")];
+                Some((StatusCode::UNAUTHORIZED, ask).into_response())
+            }
+            Some(_) | None => None,
+        }
+    }
 }
 
 fn authorized(auth: &BasicAuth, headers: &HeaderMap) -> bool {

@@ -112,6 +112,11 @@ pub trait Deliver: Clone + Send + Sync + 'static {
     /// How many envelopes are stored and not yet done with.
     fn backlog(&self) -> impl Future<Output = Result<u64, DeliverError>> + Send;
 
+    /// The same by shard, of those that somebody works on. None where there is but one process, which works on all.
+    fn backlog_by_shard(&self) -> impl Future<Output = Result<Vec<(Shard, u64)>, DeliverError>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
+
     /// How many dead letters are kept.
     fn buried(&self) -> impl Future<Output = Result<u64, DeliverError>> + Send;
 

@@ -1,26 +1,25 @@
 //! Logs to stderr and traces to a collector, set up the same way in every program.
 
-use std::{io::IsTerminal as _, time::Duration};
+use std::{io::IsTerminal as _, sync::OnceLock, time::Duration};
 
 use opentelemetry::{KeyValue, global, trace::TracerProvider as _};
 use opentelemetry_otlp::{ExporterBuildError, WithExportConfig as _, WithHttpConfig as _};
-use opentelemetry_sdk::{
-    Resource,
-    propagation::TraceContextPropagator,
-    trace::{BatchSpanProcessor, SdkTracerProvider},
-};
+use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
 use tracing_subscriber::{
-    EnvFilter, Layer as _, filter::LevelFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    EnvFilter, Layer as _, filter::LevelFilter, layer::SubscriberExt as _, reload, util::SubscriberInitExt as _,
 };
 
 use crate::{
-    args::{LogFormat, Process},
+    args::{LogFilter, LogFormat, Process},
     tls,
 };
 
+mod counted;
 mod exporter;
 mod json;
 mod pretty;
+
+pub use counted::register;
 
 /// Holds the telemetry open; dropping it sends what is left. Drop it last.
 #[must_use = "dropping it ends the traces"]
@@ -64,7 +63,7 @@ pub fn init(service: &'static str, process: &Process) -> Result<Guard, Telemetry
             .with_endpoint(endpoint)
             .build()?;
         // A thread of its own and a bounded queue (OTEL_BSP_*): a collector that hangs costs spans, never updates.
-        provider = provider.with_span_processor(BatchSpanProcessor::builder(exporter).build());
+        provider = provider.with_span_processor(counted::Processor::new(exporter));
     }
     let provider = provider.build();
     // Traces do not depend on RUST_LOG: a quiet log must not cut a trace in two.
@@ -74,10 +73,7 @@ pub fn init(service: &'static str, process: &Process) -> Result<Guard, Telemetry
         .with_threads(false)
         .with_tracked_inactivity(false)
         .with_filter(LevelFilter::INFO);
-    // The NATS client tells of every attempt to reconnect, four a second, and the database's of every connection that it finds dead or that is
-    // of no use; outages are told once where they matter. What RUST_LOG says comes later and stands above it.
-    let filter =
-        EnvFilter::new(format!("async_nats=warn,sqlx=error,sqlx_core=error,sqlx_core::pool=off,{}", process.log.0));
+    let (filter, log) = reload::Layer::new(directives(&process.log));
     let registry = tracing_subscriber::registry().with(traces);
     let mut lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     if !std::io::stderr().is_terminal() {
@@ -95,7 +91,35 @@ pub fn init(service: &'static str, process: &Process) -> Result<Guard, Telemetry
             )
             .try_init()?,
     }
+    let reload = move |new: &LogFilter| log.reload(directives(new)).map_err(|_| LogGone);
+    let _ = RELOAD.set(Box::new(reload));
     Ok(Guard { provider })
+}
+
+/// The NATS client tells of every attempt to reconnect, four a second, and the database's of every connection that it finds dead or that is of no
+/// use; outages are told once where they matter. What the operator says comes later and stands above it.
+fn directives(asked: &LogFilter) -> EnvFilter {
+    EnvFilter::new(format!("async_nats=warn,sqlx=error,sqlx_core=error,sqlx_core::pool=off,{}", asked.0))
+}
+
+type Reload = Box<dyn Fn(&LogFilter) -> Result<(), LogGone> + Send + Sync>;
+
+/// Of the process, as the log is.
+static RELOAD: OnceLock<Reload> = OnceLock::new();
+
+/// There is no log to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this process has no log")]
+pub struct LogGone;
+
+/// From now on the log holds what this says; until the process ends.
+///
+/// # Errors
+/// [`init`] was not called.
+pub fn change_log(to: &LogFilter) -> Result<(), LogGone> {
+    RELOAD.get().ok_or(LogGone)?(to)?;
+    tracing::info!(filter = to.0, "the log changes");
+    Ok(())
 }
 
 /// Who sends the traces. The variables OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES stand above it.

@@ -6,6 +6,7 @@ use opentelemetry::{
     trace::TraceContextExt,
 };
 use opentelemetry_sdk::propagation::TraceContextPropagator;
+use prometheus_client::encoding::EncodeLabelSet;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
@@ -61,10 +62,21 @@ pub fn trace_id() -> String {
 }
 
 /// The trace of the current span if it is being kept: what an exemplar may point to.
-pub fn sampled_trace_id() -> Option<String> {
+fn sampled_trace_id() -> Option<String> {
     let context = Span::current().context();
     let span = context.span().span_context().clone();
     (span.is_valid() && span.is_sampled()).then(|| span.trace_id().to_string())
+}
+
+/// What an exemplar carries.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct TraceLabel {
+    trace_id: String,
+}
+
+/// The current trace as an exemplar, if it is being kept.
+pub fn exemplar() -> Option<TraceLabel> {
+    sampled_trace_id().map(|trace_id| TraceLabel { trace_id })
 }
 
 struct Written<'a>(&'a mut Vec<(String, String)>);

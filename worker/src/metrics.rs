@@ -8,9 +8,17 @@ use prometheus_client::{
     metrics::{counter::Counter, exemplar::HistogramWithExemplars, family::Family, gauge::Gauge},
     registry::{Registry, Unit},
 };
-use shared::{envelope::Envelope, trace_context};
+use shared::{
+    envelope::{Envelope, Kind},
+    shard::Shard,
+    trace_context::{self, TraceLabel},
+};
 
-use crate::{handlers::HandlerError, store::metrics::StoreMetrics, telegram::metrics::TelegramMetrics};
+use crate::{
+    handlers::HandlerError,
+    store::{counts::Counts, metrics::StoreMetrics},
+    telegram::metrics::TelegramMetrics,
+};
 
 /// All of them.
 #[derive(Clone, Default)]
@@ -20,6 +28,7 @@ pub struct WorkerMetrics {
     pub cache: CacheMetrics,
     pub store: StoreMetrics,
     pub telegram: TelegramMetrics,
+    pub counts: CountMetrics,
 }
 
 impl WorkerMetrics {
@@ -29,10 +38,11 @@ impl WorkerMetrics {
         self.cache.register(registry);
         self.store.register(registry);
         self.telegram.register(registry);
+        self.counts.register(registry);
     }
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct IntakeMetrics {
     pub taken_in: Counter,
     pub settled: Counter,
@@ -41,7 +51,41 @@ pub struct IntakeMetrics {
     pub lanes: Gauge,
     pub backlog: Gauge<u64, AtomicU64>,
     pub buried: Gauge<u64, AtomicU64>,
+    pub shards: Gauge,
+    by_shard: Family<OfShard, Gauge<u64, AtomicU64>>,
+    durations: Durations,
 }
+
+type Durations = Family<Outcome, HistogramWithExemplars<TraceLabel>, fn() -> HistogramWithExemplars<TraceLabel>>;
+
+impl Default for IntakeMetrics {
+    fn default() -> Self {
+        let durations: Durations = Family::new_with_constructor(latencies);
+        for outcome in [DONE, DEAD_LETTER] {
+            drop(durations.get_or_create(&Outcome { outcome }));
+        }
+        Self {
+            taken_in: Counter::default(),
+            settled: Counter::default(),
+            dead_letters: Counter::default(),
+            shards_owned: Gauge::default(),
+            lanes: Gauge::default(),
+            backlog: Gauge::default(),
+            buried: Gauge::default(),
+            shards: Gauge::default(),
+            by_shard: Family::default(),
+            durations,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfShard {
+    shard: u16,
+}
+
+const DONE: &str = "done";
+const DEAD_LETTER: &str = "dead_letter";
 
 impl IntakeMetrics {
     fn register(&self, registry: &mut Registry) {
@@ -55,24 +99,67 @@ impl IntakeMetrics {
             "Updates and tasks stored and not yet done with, over all shards",
             self.backlog.clone(),
         );
+        registry.register("queue_shard_lag", "The same by shard, of those that have an owner", self.by_shard.clone());
+        registry.register("queue_shards", "Shards that there are", self.shards.clone());
+        registry.register_with_unit(
+            "bot_update_duration",
+            "From the gateway's receipt of an update until it is done with, or a dead letter",
+            Unit::Seconds,
+            self.durations.clone(),
+        );
         registry.register("dead_letters_kept", "Dead letters that wait for an operator", self.buried.clone());
     }
 }
 
+impl IntakeMetrics {
+    /// A shard that is not among them has no owner now.
+    pub fn waiting_by_shard(&self, waiting: Vec<(Shard, u64)>) {
+        self.by_shard.clear();
+        for (shard, waiting) in waiting {
+            self.by_shard.get_or_create(&OfShard { shard: shard.0 }).set(waiting);
+        }
+    }
+
+    /// An update is done with. Call it in its span.
+    pub fn done(&self, envelope: &Envelope) {
+        self.ended(envelope, DONE);
+    }
+
+    /// An update is a dead letter. Call it in its span.
+    pub fn given_up(&self, envelope: &Envelope) {
+        self.ended(envelope, DEAD_LETTER);
+    }
+
+    fn ended(&self, envelope: &Envelope, outcome: &'static str) {
+        // A task was received by nobody.
+        if matches!(envelope.kind, Kind::Update(_)) {
+            self.durations.get_or_create(&Outcome { outcome }).observe(
+                age_s(envelope),
+                trace_context::exemplar(),
+                None,
+            );
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an age in milliseconds is far below 2^52")]
+fn age_s(envelope: &Envelope) -> f64 {
+    (shared::clock::now_ms() - envelope.received_ms).max(0) as f64 / 1000.0
+}
+
+fn latencies() -> HistogramWithExemplars<TraceLabel> {
+    HistogramWithExemplars::new(LATENCY_BUCKETS_S.into_iter())
+}
+
 #[derive(Clone, Debug)]
 pub struct HandlerMetrics {
-    latency: Family<Outcome, HistogramWithExemplars<TraceLabel>, fn() -> HistogramWithExemplars<TraceLabel>>,
+    latency: Durations,
     failures: Family<Failure, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
     outcome: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TraceLabel {
-    trace_id: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -87,10 +174,7 @@ const LATENCY_BUCKETS_S: [f64; 14] =
 
 impl Default for HandlerMetrics {
     fn default() -> Self {
-        Self {
-            latency: Family::new_with_constructor(|| HistogramWithExemplars::new(LATENCY_BUCKETS_S.into_iter())),
-            failures: Family::default(),
-        }
+        Self { latency: Family::new_with_constructor(latencies), failures: Family::default() }
     }
 }
 
@@ -107,10 +191,7 @@ impl HandlerMetrics {
 
     /// A decision was made on what this envelope carries.
     pub fn verified(&self, outcome: &'static str, envelope: &Envelope) {
-        #[expect(clippy::cast_precision_loss, reason = "a latency in milliseconds is far below 2^52")]
-        let seconds = (shared::clock::now_ms() - envelope.received_ms).max(0) as f64 / 1000.0;
-        let exemplar = trace_context::sampled_trace_id().map(|trace_id| TraceLabel { trace_id });
-        self.latency.get_or_create(&Outcome { outcome }).observe(seconds, exemplar, None);
+        self.latency.get_or_create(&Outcome { outcome }).observe(age_s(envelope), trace_context::exemplar(), None);
     }
 
     pub fn failed(&self, handler: &'static str, err: &HandlerError) {
@@ -120,6 +201,28 @@ impl HandlerMetrics {
             HandlerError::Fenced(_) => "fenced",
         };
         self.failures.get_or_create(&Failure { handler, kind }).inc();
+    }
+}
+
+/// What the database holds, the same at every worker.
+#[derive(Clone, Debug, Default)]
+pub struct CountMetrics {
+    groups: Gauge,
+    mutes: Gauge,
+    breakers: Gauge,
+}
+
+impl CountMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("groups_protected", "Groups that are protected", self.groups.clone());
+        registry.register("mutes_open", "People who are muted now, by group", self.mutes.clone());
+        registry.register("breakers_open", "Channels whose members the bot cannot see", self.breakers.clone());
+    }
+
+    pub fn show(&self, counts: &Counts) {
+        self.groups.set(counts.groups);
+        self.mutes.set(counts.open_mutes);
+        self.breakers.set(counts.open_breakers);
     }
 }
 

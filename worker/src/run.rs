@@ -16,7 +16,7 @@ use shared::{
         jetstream::{JetStream, JetStreamConfig, Peers},
     },
     shard::Shards,
-    telemetry::chain,
+    telemetry::{self, chain},
 };
 use tokio::{
     net::TcpListener,
@@ -36,7 +36,7 @@ use crate::{
     intake::Intake,
     membership::Membership,
     menus,
-    metrics::WorkerMetrics,
+    metrics::{CountMetrics, WorkerMetrics},
     news::{Ears, Item, News},
     purge,
     store::{
@@ -49,6 +49,9 @@ use crate::{
 
 /// How often a dependency that is missing at the start is tried.
 const TRY_EVERY: Duration = Duration::from_secs(1);
+
+/// How often the rows are counted, for the metrics.
+const COUNTS_EVERY: Duration = Duration::from_secs(30);
 
 /// How often the sizes of the queue and of the dead letters are read, for the metrics and `/stats`.
 const BACKLOG_EVERY: Duration = Duration::from_secs(5);
@@ -72,6 +75,7 @@ pub async fn run(config: Config, admin: TcpListener, stop: CancellationToken) ->
     let connected = Connected::default();
     let mut registry = prometheus_client::registry::Registry::default();
     metrics.register(&mut registry);
+    telemetry::register(&mut registry);
     let page =
         connected.checks(Admin::new(registry, readiness.clone(), config.process.metrics_auth.clone()), redis.clone());
 
@@ -182,7 +186,9 @@ pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken)
     background.spawn(share_limits(telegram.clone(), intake.workers(), stop.clone()));
     background.spawn(timers.run(stop.clone()));
     background.spawn(watch_backlog(queue, metrics.clone(), stop.clone()));
+    background.spawn(watch_counts(store.clone(), metrics.counts.clone(), stop.clone()));
     background.spawn(purge::run(store, owned, stop.clone()));
+    metrics.intake.shards.set(shards.count().into());
     background.spawn(menus::set(telegram, stop.clone()));
     background.close();
     tracing::info!(bot = %username, shards = shards.count(), "working");
@@ -364,10 +370,26 @@ impl Connected {
     }
 }
 
+/// What the database holds of all groups, for `/metrics`.
+async fn watch_counts(store: Store, metrics: CountMetrics, stop: CancellationToken) {
+    loop {
+        if let Ok(counts) = store.counts().await {
+            metrics.show(&counts);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(COUNTS_EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
 async fn watch_backlog<Q: Deliver>(queue: Q, metrics: WorkerMetrics, stop: CancellationToken) {
     loop {
         if let Ok(backlog) = queue.backlog().await {
             metrics.intake.backlog.set(backlog);
+        }
+        if let Ok(by_shard) = queue.backlog_by_shard().await {
+            metrics.intake.waiting_by_shard(by_shard);
         }
         if let Ok(buried) = queue.buried().await {
             metrics.intake.buried.set(buried);

@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 use shared::{
     health::{Admin, Readiness},
     queue::in_process::InProcess,
-    telemetry::chain,
+    telemetry::{self, chain},
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -63,6 +63,7 @@ pub(crate) async fn run(
     let metrics = WorkerMetrics::default();
     let mut registry = Registry::default();
     metrics.register(&mut registry);
+    telemetry::register(&mut registry);
     let gateway_metrics = gateway::metrics::Metrics::new(&mut registry);
     let readiness = Readiness::new(&[condition::DATABASE, condition::TELEGRAM]);
 

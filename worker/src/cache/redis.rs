@@ -14,6 +14,7 @@ use deadpool_redis::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 /// After a failure nobody asks for this long, so that a Redis that hangs delays one call a second and not all of them.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -114,7 +115,7 @@ impl Redis {
     pub(super) async fn get(&self, key: &str) -> Option<String> {
         let key = format!("{}{key}", self.prefix);
         let stored: Option<String> = self
-            .bounded(async {
+            .bounded("get", async {
                 let mut connection = self.pool.get().await?;
                 Ok(connection.get(key).await?)
             })
@@ -124,7 +125,7 @@ impl Redis {
 
     pub(super) async fn put_newer(&self, key: &str, value: &str, as_of_ms: i64, ttl: Duration) {
         let key = format!("{}{key}", self.prefix);
-        self.bounded(async {
+        self.bounded("put_newer", async {
             let mut connection = self.pool.get().await?;
             let mut call = self.put_newer.prepare_invoke();
             call.key(key).arg(as_of_ms).arg(format!("{as_of_ms}|{value}"));
@@ -138,7 +139,7 @@ impl Redis {
     /// Whether nobody else has this key, which is ours from now on for so long. None: Redis is away.
     pub(super) async fn claim(&self, key: &str, lasts: Duration) -> Option<bool> {
         let key = format!("{}{key}", self.prefix);
-        self.bounded(async {
+        self.bounded("claim", async {
             let mut connection = self.pool.get().await?;
             let mut set = deadpool_redis::redis::cmd("SET");
             set.arg(key).arg(1).arg("NX").arg("PX").arg(u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX));
@@ -151,11 +152,12 @@ impl Redis {
     /// Runs a script on these keys, the prefix before each. None: Redis is away.
     pub(crate) async fn script<T: FromRedisValue>(
         &self,
+        name: &'static str,
         script: &Script,
         keys: &[String],
         args: impl ToRedisArgs,
     ) -> Option<T> {
-        self.bounded(async {
+        self.bounded(name, async {
             let mut connection = self.pool.get().await?;
             let mut call = script.prepare_invoke();
             for key in keys {
@@ -185,12 +187,21 @@ impl Redis {
     }
 
     /// Runs a call unless Redis is known to be away, and notes how it went.
-    async fn bounded<T>(&self, call: impl Future<Output = Result<T, Failure>>) -> Option<T> {
+    async fn bounded<T>(&self, name: &'static str, call: impl Future<Output = Result<T, Failure>>) -> Option<T> {
         if !self.may_ask() {
             return None;
         }
         // In a box: making a connection takes 7 KB, and whatever calls Telegram would have them in its own future, and on its stack.
-        let failure = match tokio::time::timeout(self.timeout, Box::pin(call)).await {
+        let span = tracing::info_span!(
+            "redis",
+            otel.name = name,
+            otel.kind = "client",
+            otel.status_code = tracing::field::Empty,
+            db.system.name = "redis",
+            db.operation.name = name,
+        );
+        let call = tokio::time::timeout(self.timeout, Box::pin(call)).instrument(span.clone());
+        let failure = match call.await {
             Ok(Ok(value)) => {
                 self.answered();
                 return Some(value);
@@ -199,6 +210,7 @@ impl Redis {
             Err(_) => (format!("no answer within {:?}", self.timeout), 1),
         };
         let (why, weight) = failure;
+        span.record("otel.status_code", "ERROR");
         self.failed(&why, weight);
         None
     }

@@ -178,7 +178,10 @@ impl<Q: Deliver, H: Handle> Settler<Q, H> {
     /// Whether the job is finished, and otherwise how long to wait.
     async fn settle(&self, work: &mut Work<Q::Receipt>, disposition: Disposition) -> Result<(), Duration> {
         match disposition {
-            Disposition::Done => self.ack(work).await,
+            Disposition::Done => {
+                work.job.span.in_scope(|| self.metrics.done(&work.job.envelope));
+                self.ack(work).await
+            }
             Disposition::Abandon => {
                 abandon(work);
                 Ok(())
@@ -226,6 +229,7 @@ impl<Q: Deliver, H: Handle> Settler<Q, H> {
             Ok(()) => {
                 tracing::error!(parent: &work.job.span, reason = letter.reason, attempts = letter.attempts, "dead letter");
                 self.metrics.dead_letters.inc();
+                work.job.span.in_scope(|| self.metrics.given_up(&work.job.envelope));
                 self.handler.buried(&work.fence, &work.job).await;
                 if let Care::Alone(suspect) = &work.care
                     && let Err(err) = self.store.acquit(&suspect.message).await

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{family::Family, histogram::Histogram},
+    metrics::{exemplar::HistogramWithExemplars, family::Family},
     registry::{Registry, Unit},
 };
+use shared::trace_context::{self, TraceLabel};
 
 /// Made once per process and given to [`super::Store::connect`].
 #[derive(Clone, Debug)]
 pub struct StoreMetrics {
-    duration: Family<QueryLabel, Histogram>,
+    duration: Family<QueryLabel, HistogramWithExemplars<TraceLabel>, fn() -> HistogramWithExemplars<TraceLabel>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -24,7 +25,7 @@ const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.035, 0.0
 
 impl StoreMetrics {
     pub fn new() -> Self {
-        Self { duration: Family::new_with_constructor(|| Histogram::new(BUCKETS)) }
+        Self { duration: Family::new_with_constructor(|| HistogramWithExemplars::new(BUCKETS.into_iter())) }
     }
 
     pub fn register(&self, registry: &mut Registry) {
@@ -37,7 +38,7 @@ impl StoreMetrics {
     }
 
     pub(super) fn took(&self, query: &'static str, time: Duration) {
-        self.duration.get_or_create(&QueryLabel { query }).observe(time.as_secs_f64());
+        self.duration.get_or_create(&QueryLabel { query }).observe(time.as_secs_f64(), trace_context::exemplar(), None);
     }
 }
 

@@ -92,7 +92,8 @@ async fn read(redis: &Redis, prefix: &str) -> Option<Vec<(String, Duration)>> {
     let mut all = Vec::new();
     let mut cursor = "0".to_owned();
     loop {
-        let page: (String, String, Vec<String>) = redis.script(&script, &[prefix.to_owned()], &[cursor]).await?;
+        let page: (String, String, Vec<String>) =
+            redis.script("limits", &script, &[prefix.to_owned()], &[cursor]).await?;
         let (next, now, found) = page;
         let now: u64 = now.parse().unwrap_or_default();
         for pair in found.chunks_exact(2) {

@@ -20,6 +20,7 @@ use rand::Rng as _;
 use shared::ids::ChatId;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tracing::Instrument as _;
 
 use super::budget::{Ask, Budget, Class, LimiterConfig, Priority, Refusal};
 use super::metrics::TelegramMetrics;
@@ -133,7 +134,13 @@ impl Limiter {
             self.metrics.delayed(&ask);
             return Err(self.until(closed));
         }
-        let turn = timeout_at(latest, ticket.turn()).await;
+        let span = tracing::info_span!(
+            "wait for a turn",
+            limit.class = ask.class.name(),
+            limit.priority = ?ask.priority,
+            chat.id = ask.chat.map(|chat| chat.0),
+        );
+        let turn = timeout_at(latest, ticket.turn()).instrument(span).await;
         let wait = joined.elapsed();
         self.metrics.waited(&ask, wait);
         if wait >= NOTICEABLE_WAIT {

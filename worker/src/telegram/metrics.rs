@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use shared::trace_context::{self, TraceLabel};
 
 use super::budget::{Ask, Priority};
 use super::error::Error;
@@ -17,7 +19,7 @@ use super::error::Error;
 pub struct TelegramMetrics {
     calls: Family<MethodLabel, Counter>,
     errors: Family<ErrorLabels, Counter>,
-    durations: Family<MethodLabel, Histogram, fn() -> Histogram>,
+    durations: Family<MethodLabel, HistogramWithExemplars<TraceLabel>, fn() -> HistogramWithExemplars<TraceLabel>>,
     delays: Family<TurnLabels, Counter>,
     waits: Family<TurnLabels, Histogram, fn() -> Histogram>,
     alone: Gauge,
@@ -50,7 +52,7 @@ impl Default for TelegramMetrics {
         Self {
             calls: Family::default(),
             errors: Family::default(),
-            durations: Family::new_with_constructor(|| Histogram::new(CALL_BUCKETS_S)),
+            durations: Family::new_with_constructor(|| HistogramWithExemplars::new(CALL_BUCKETS_S.into_iter())),
             delays: Family::default(),
             waits: Family::new_with_constructor(|| Histogram::new(WAIT_BUCKETS_S)),
             alone: Gauge::default(),
@@ -96,7 +98,7 @@ impl TelegramMetrics {
     pub(super) fn called(&self, method: &str, took: Duration, error: Option<&Error>) {
         let label = MethodLabel { method: method.to_owned() };
         self.calls.get_or_create(&label).inc();
-        self.durations.get_or_create(&label).observe(took.as_secs_f64());
+        self.durations.get_or_create(&label).observe(took.as_secs_f64(), trace_context::exemplar(), None);
         if let Some(error) = error.filter(|error| !error.is_expected()) {
             let method = label.method;
             self.errors.get_or_create(&ErrorLabels { method, kind: error.code() }).inc();

@@ -65,7 +65,7 @@ impl SharedBudget {
             args.extend(self.rates.of_chat(ask).map_or([0; 3], |(_, rate)| numbers(rate, ask.priority)));
             args.push(micros(*ahead));
         }
-        let answer: Vec<u64> = self.redis.script(&self.reserve, &keys, &args).await?;
+        let answer: Vec<u64> = self.redis.script("reserve", &self.reserve, &keys, &args).await?;
         let outcomes: Vec<Outcome> = answer.chunks_exact(NUMBERS).map(outcome).collect();
         (outcomes.len() == asks.len()).then_some(outcomes)
     }
@@ -86,7 +86,7 @@ impl SharedBudget {
             CHATS_THAT_CLOSE_A_CLASS.to_string(),
         ];
         // Redis is away: the other workers find out by themselves.
-        let _: Option<()> = self.redis.script(&self.flood, &keys, &args).await;
+        let _: Option<()> = self.redis.script("flood", &self.flood, &keys, &args).await;
     }
 }
 

@@ -4,6 +4,7 @@
 //! deleting those before it: that ends what an earlier owner still has outstanding, and starts at the first message that is not done with.
 
 use std::{
+    collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
     pin::Pin,
     task::{Context as TaskContext, Poll, ready},
@@ -157,6 +158,22 @@ impl Deliver for JetStream {
         self.connected().map_err(unavailable)?;
         let stream = self.0.context.get_stream(&self.0.names.stream).await.map_err(unavailable)?;
         Ok(stream.cached_info().state.messages)
+    }
+
+    async fn backlog_by_shard(&self) -> Result<Vec<(Shard, u64)>, DeliverError> {
+        self.connected().map_err(unavailable)?;
+        let stream = self.0.context.get_stream_no_info(&self.0.names.stream).await.map_err(unavailable)?;
+        let periods: Vec<Info> = stream.consumers().try_collect().await.map_err(unavailable)?;
+        let of_shard = |info: &Info| {
+            let (shard, epoch) = subject::parse_consumer(&info.name)?;
+            Some((shard, (epoch, info.num_pending + u64::try_from(info.num_ack_pending).unwrap_or_default())))
+        };
+        // Of two periods of a shard the later one counts.
+        let mut latest = BTreeMap::new();
+        for (shard, period) in periods.iter().filter_map(of_shard) {
+            latest.entry(shard.0).and_modify(|known: &mut (u64, u64)| *known = period.max(*known)).or_insert(period);
+        }
+        Ok(latest.into_iter().map(|(shard, (_, waiting))| (Shard(shard), waiting)).collect())
     }
 
     async fn buried(&self) -> Result<u64, DeliverError> {

@@ -27,7 +27,7 @@ fn config() -> LimiterConfig {
 
 async fn turn(redis: &Redis, now: Duration) {
     let set = Script::new("return redis.call('SET', KEYS[1], ARGV[1])");
-    let _: Value = redis.script(&set, &["clock".to_owned()], &[micros(now)]).await.expect("Redis is there");
+    let _: Value = redis.script("set", &set, &["clock".to_owned()], &[micros(now)]).await.expect("Redis is there");
 }
 
 fn random_ask(rng: &mut StdRng) -> Ask {
@@ -46,7 +46,7 @@ async fn it_says_what_the_budget_in_memory_says() {
     for seed in 0..5 {
         let redis = server.client("");
         let clear = Script::new("return redis.call('FLUSHALL')");
-        let _: Value = redis.script(&clear, &[], &[0]).await.expect("Redis is there");
+        let _: Value = redis.script("clear", &clear, &[], &[0]).await.expect("Redis is there");
         let (shared, mut budget) = (SharedBudget::on_clock(redis.clone(), &config(), TURNED), Budget::new(&config()));
         let mut rng = StdRng::seed_from_u64(seed);
         let mut now = Duration::from_secs(1_000);
