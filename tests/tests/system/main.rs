@@ -21,3 +21,4 @@ mod workers;
 mod metrics;
 mod seeing;
 mod steady;
+mod traces;
