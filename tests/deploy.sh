@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Checks what deploy/ holds besides programs: images, compose, Kubernetes, systemd, Prometheus, Grafana, the runbook. Starts nothing. Installs what it needs.
+# With a folder it checks the pages that are there too: what /metrics of running programs gave, as *.txt and *.openmetrics, and that all metrics which
+# rules, dashboards and runbook name are among them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -56,8 +58,10 @@ promtool test rules deploy/prometheus/tests/*.yml >"$made/tested" 2>&1 || { cat 
 amtool check-config deploy/alertmanager/alertmanager.yml >"$made/checked" || { cat "$made/checked"; exit 1; }
 
 say "what belongs together"
-python3 tests/deploy_checks.py "$made"
+python3 tests/deploy_checks.py "$made" "$@"
 # Queries of dashboards and runbook, as rules.
 promtool check rules "$made/queries.yml" >"$made/checked" || { cat "$made/checked"; exit 1; }
+
+for page in ${1:+"$1"/*.txt}; do promtool check metrics <"$page" || { echo "$page"; exit 1; }; done
 
 echo "deploy/ is sound"

@@ -1,4 +1,5 @@
-"""Do the files in deploy/ fit each other? `tests/deploy.sh` calls it with a folder of built manifests, where it leaves the queries that it finds.
+"""Do the files in deploy/ fit each other? `tests/deploy.sh` calls it with a folder of built manifests, where it leaves the queries that it finds, and
+perhaps with one of pages of /metrics.
 
 Whatever is wrong is printed, a line each, and ends it with 1.
 """
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import kubernetes_validate
 import yaml
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
 MADE = Path(sys.argv[1])
+PAGES = Path(sys.argv[2]) if len(sys.argv) > 2 else None
 # The oldest that the manifests are for, and the newest that is known.
 KUBERNETES = ("1.30", "1.37")
 # Kinds that are not Kubernetes' own.
@@ -137,7 +140,30 @@ def all_queries(all_rules, entries):
         for missing in set(re.findall(r"gmbot:\w+:\w+", query)) - recorded:
             wrong.append(f"{where}: no rule records {missing}")
     text = [{"record": f"query_{number}", "expr": query.replace("$__rate_interval", "5m")} for number, (_, query) in enumerate(queries)]
+    if PAGES:
+        metrics(used)
     (MADE / "queries.yml").write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": text}]}))
+
+
+# --- Metrics of running programs
+
+# What is no name of a metric in a query: texts, labels in braces, ranges, lists of labels; then functions, numbers and words of the language.
+LABELS = re.compile(r'#.*|"[^"]*"|\{[^}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)')
+WORDS = re.compile(r"\b\w+\s*\(|\b[0-9.]+\w*|\b(?:and|or|unless|bool|offset)\b")
+
+
+def metrics(used):
+    """All that queries name is shown by some program, from its start on, in a form that a strict reader takes."""
+    shown = {"up", "ALERTS"}
+    for page in sorted(PAGES.glob("*.openmetrics")):
+        for family in text_string_to_metric_families(page.read_text()):
+            check(family.documentation, f"{page.name}: {family.name} has no help")
+            suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"], "info": ["_info"]}.get(family.type, [""])
+            shown |= {family.name + suffix for suffix in suffixes}
+    check(len(shown) > 10, f"{PAGES}: there is no page of /metrics in it")
+    for where, query in used:
+        for metric in set(re.findall(r"[a-zA-Z_:][a-zA-Z0-9_:]*", WORDS.sub(" ", LABELS.sub(" ", query)))):
+            check(metric in shown or metric.startswith(("gmbot:", "otelcol_")), f"{where}: no program shows {metric}")
 
 
 # --- Kubernetes

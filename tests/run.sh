@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tests/install.sh
+tests/install-deploy.sh
 
 # The programs first: the system tests start them. All targets, so that nothing is left for cargo test to compile.
 cargo build --locked --workspace --all-targets

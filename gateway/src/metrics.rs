@@ -15,6 +15,10 @@ use shared::{
 /// From well below a stored ack on loopback to the publisher's time-out.
 const PUBLISH_BUCKETS: [f64; 12] = [0.000_25, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 5.0];
 
+/// Of updates that are asked for.
+const KINDS: [&str; 6] =
+    ["message", "edited_message", "callback_query", "my_chat_member", "chat_member", "chat_join_request"];
+
 /// Handles on all metrics; clones share them.
 #[derive(Clone)]
 pub struct Metrics(Arc<Counters>);
@@ -55,6 +59,20 @@ impl Metrics {
             pending: Gauge::default(),
             last_error: Gauge::default(),
         };
+        // At zero from the start: a rate needs something to begin with.
+        for kind in KINDS {
+            for outcome in ["stored", "duplicate", "unavailable", "queue_full", "wrong_shards", "chat_full"] {
+                drop(counters.updates.get_or_create(&UpdateLabels { kind, outcome }));
+            }
+        }
+        for status in [200, 401, 503] {
+            drop(counters.responses.get_or_create(&StatusLabels { status }));
+        }
+        for method in ["getUpdates", "getWebhookInfo", "setWebhook"] {
+            for error in ["conflict", "flood_wait", "refused", "token", "trouble"] {
+                drop(counters.telegram_errors.get_or_create(&ErrorLabels { method, error }));
+            }
+        }
         registry.register(
             "gateway_updates",
             "Updates from Telegram by kind and by what became of them: stored, duplicate, or why not",

@@ -10,7 +10,7 @@ use prometheus_client::{
 };
 use shared::{
     envelope::{Envelope, Kind},
-    shard::Shard,
+    shard::{Shard, Shards},
     trace_context::{self, TraceLabel},
 };
 
@@ -51,7 +51,7 @@ pub struct IntakeMetrics {
     pub lanes: Gauge,
     pub backlog: Gauge<u64, AtomicU64>,
     pub buried: Gauge<u64, AtomicU64>,
-    pub shards: Gauge,
+    shards: Gauge,
     by_shard: Family<OfShard, Gauge<u64, AtomicU64>>,
     durations: Durations,
 }
@@ -99,7 +99,11 @@ impl IntakeMetrics {
             "Updates and tasks stored and not yet done with, over all shards",
             self.backlog.clone(),
         );
-        registry.register("queue_shard_lag", "The same by shard, of those that have an owner", self.by_shard.clone());
+        registry.register(
+            "queue_shard_lag",
+            "The same by shard, as of when it last had an owner",
+            self.by_shard.clone(),
+        );
         registry.register("queue_shards", "Shards that there are", self.shards.clone());
         registry.register_with_unit(
             "bot_update_duration",
@@ -112,9 +116,13 @@ impl IntakeMetrics {
 }
 
 impl IntakeMetrics {
-    /// A shard that is not among them has no owner now.
+    pub fn all_shards(&self, shards: Shards) {
+        self.shards.set(shards.count().into());
+        self.waiting_by_shard(shards.all().map(|shard| (shard, 0)).collect());
+    }
+
+    /// A shard that is not among them has no owner now, and keeps its number.
     pub fn waiting_by_shard(&self, waiting: Vec<(Shard, u64)>) {
-        self.by_shard.clear();
         for (shard, waiting) in waiting {
             self.by_shard.get_or_create(&OfShard { shard: shard.0 }).set(waiting);
         }
@@ -174,7 +182,15 @@ const LATENCY_BUCKETS_S: [f64; 14] =
 
 impl Default for HandlerMetrics {
     fn default() -> Self {
-        Self { latency: Family::new_with_constructor(latencies), failures: Family::default() }
+        let latency: Durations = Family::new_with_constructor(latencies);
+        for outcome in ["subscribed", "offence", "unknown", "press"] {
+            drop(latency.get_or_create(&Outcome { outcome }));
+        }
+        let failures = Family::default();
+        for handler in ["message", "button", "task"] {
+            drop(failures.get_or_create(&Failure { handler, kind: "unavailable" }));
+        }
+        Self { latency, failures }
     }
 }
 

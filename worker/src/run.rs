@@ -188,7 +188,7 @@ pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken)
     background.spawn(watch_backlog(queue, metrics.clone(), stop.clone()));
     background.spawn(watch_counts(store.clone(), metrics.counts.clone(), stop.clone()));
     background.spawn(purge::run(store, owned, stop.clone()));
-    metrics.intake.shards.set(shards.count().into());
+    metrics.intake.all_shards(shards);
     background.spawn(menus::set(telegram, stop.clone()));
     background.close();
     tracing::info!(bot = %username, shards = shards.count(), "working");

@@ -11,7 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use shared::trace_context::{self, TraceLabel};
 
-use super::budget::{Ask, Priority};
+use super::budget::{Ask, Class, Priority};
 use super::error::Error;
 
 /// Counts of calls, errors and waits.
@@ -47,16 +47,44 @@ const CALL_BUCKETS_S: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8
 /// 0.1 and 0.5 are what the first two priorities are promised.
 const WAIT_BUCKETS_S: [f64; 9] = [0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0];
 
+/// What the bot calls all day. Others are counted from their first call on.
+const METHODS: [&str; 9] = [
+    "answerCallbackQuery",
+    "deleteMessage",
+    "deleteMessages",
+    "editMessageText",
+    "getChat",
+    "getChatAdministrators",
+    "getChatMember",
+    "restrictChatMember",
+    "sendMessage",
+];
+
 impl Default for TelegramMetrics {
     fn default() -> Self {
-        Self {
+        let metrics = Self {
             calls: Family::default(),
             errors: Family::default(),
             durations: Family::new_with_constructor(|| HistogramWithExemplars::new(CALL_BUCKETS_S.into_iter())),
             delays: Family::default(),
             waits: Family::new_with_constructor(|| Histogram::new(WAIT_BUCKETS_S)),
             alone: Gauge::default(),
+        };
+        // At zero from the start: a rate needs something to begin with.
+        for method in METHODS {
+            let label = MethodLabel { method: method.to_owned() };
+            drop((metrics.calls.get_or_create(&label), metrics.durations.get_or_create(&label)));
+            for kind in ["flood_wait", "unavailable", "token_dead"] {
+                drop(metrics.errors.get_or_create(&ErrorLabels { method: method.to_owned(), kind }));
+            }
         }
+        for class in Class::ALL {
+            for priority in [Priority::P0, Priority::P1, Priority::P2] {
+                let turn = turn(&Ask { class, chat: None, priority });
+                drop((metrics.delays.get_or_create(&turn), metrics.waits.get_or_create(&turn)));
+            }
+        }
+        metrics
     }
 }
 
