@@ -35,10 +35,10 @@ pub struct Process {
     /// Address to listen on, for every port [default: 127.0.0.1; 0.0.0.0 in production]
     #[arg(long, env = "HOST")]
     pub host: Option<IpAddr>,
-    /// Port of /livez, /readyz, /health and /metrics [default: gateway 8081, worker 8082, gmbot 8080]
+    /// Port of /livez, /readyz, /health, /metrics and /log [default: gateway 8081, worker 8082, gmbot 8080]
     #[arg(long, env = "ADMIN_PORT")]
     pub admin_port: Option<u16>,
-    /// "user:password" that /metrics asks for; without it anyone who reaches the port may read it.
+    /// "user:password" that /metrics and /log ask for; without it anyone who reaches the port may read the one and change the other.
     #[arg(long, env = "METRICS_AUTH", hide_env_values = true)]
     pub metrics_auth: Option<BasicAuth>,
     /// How long running work may go on after SIGTERM, in seconds.

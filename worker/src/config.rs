@@ -46,7 +46,7 @@ pub enum Command {
     Reshard(Box<Reshard>),
 }
 
-/// Takes updates from the queue, decides, and calls Telegram. A second worker stands by and takes over within seconds.
+/// Takes updates from the queue, decides, and calls Telegram. Several share the chats, and take over from each other.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "worker", version)]
 pub struct Config {
