@@ -3,8 +3,8 @@
 #
 #   tests/install.sh && deploy/local.sh      builds the programs, starts everything, and says where to look; Ctrl-C ends it all
 #
-# It has a folder of its own, target/local, for data and logs; `rm -rf target/local` forgets it. A `caddy`, `jaeger` or `prometheus` that is installed is
-# started too. WORKERS (3) and GATEWAYS (2) say how many.
+# It has a folder of its own, target/local, for data and logs; `rm -rf target/local` forgets it. A `caddy` or `jaeger` that is installed is started
+# too. WORKERS (3) and GATEWAYS (2) say how many.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,7 +27,8 @@ fail() { echo "deploy/local.sh: $*" >&2; exit 1; }
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 find_server() { command -v "$1" || compgen -G "$2" | sort -V | tail -1 || true; }
 
-nats_server=${NATS_SERVER_BIN:-$(find_server nats-server "$target/tools/nats/bin/nats-server")}
+# Debian's own nats-server is too old: the one of tests/install.sh first.
+nats_server=${NATS_SERVER_BIN:-$(compgen -G "$target/tools/nats/bin/nats-server" || command -v nats-server || true)}
 redis_server=${REDIS_SERVER_BIN:-$(find_server redis-server /nonexistent)}
 initdb=$(find_server initdb '/usr/lib/postgresql/*/bin/initdb')
 for found in "$nats_server" "$redis_server" "$initdb"; do
