@@ -76,6 +76,9 @@ pub async fn run(config: Config, admin: TcpListener, stop: CancellationToken) ->
     let mut registry = prometheus_client::registry::Registry::default();
     metrics.register(&mut registry);
     telemetry::register(&mut registry);
+    if let Some(redis) = &redis {
+        redis.register(&mut registry);
+    }
     let page =
         connected.checks(Admin::new(registry, readiness.clone(), config.process.metrics_auth.clone()), redis.clone());
 
@@ -146,7 +149,7 @@ pub async fn start<Q: Publish + Deliver>(work: Work<Q>, stop: CancellationToken)
     let bell = Bell::default();
     let owned = Owned::default();
     let (me, peers) = (owner_id(), queue.peers());
-    let (news, told) = peers.is_some().then(News::new).unzip();
+    let (news, told) = peers.is_some().then(|| News::new(metrics.cache.news_lost.clone())).unzip();
     let news = news.unwrap_or_default();
     let groups = Groups::new(store.clone(), telegram.clone(), access.groups(), owned.clone(), news.clone());
     let breakers = Breakers::new(store.clone(), bell.clone(), news.clone());

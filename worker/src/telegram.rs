@@ -28,7 +28,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use budget::LimiterConfig;
+use budget::{Class, LimiterConfig};
 use limiter::Limiter;
 use metrics::TelegramMetrics;
 use reach::Reach;
@@ -108,6 +108,11 @@ impl Telegram {
     /// So many workers live: each has its share of the ceilings while Redis is away.
     pub fn shared_by(&self, workers: u32) {
         self.0.limiter.share(workers);
+    }
+
+    /// How many questions this worker may ask within that time, if all others ask as many.
+    pub fn questions_within(&self, time: Duration) -> usize {
+        self.0.limiter.share_within(Class::Read, time)
     }
 }
 

@@ -12,6 +12,7 @@ use deadpool_redis::{
     Config, CreatePoolError, Pool, PoolConfig, Runtime,
     redis::{AsyncCommands as _, Client, FromRedisValue, Script, ToRedisArgs},
 };
+use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -26,14 +27,17 @@ const LONG_PAUSE: Duration = Duration::from_secs(5);
 /// away at once.
 const OUTAGE_AFTER: u32 = 3;
 
-/// Keeps the newer of two values. ARGV: as-of in milliseconds, "as-of|value", time to live in milliseconds.
+/// Keeps the newer of two values. None counts as newer than this second is, whatever its writer's clock says: it would keep out what is learnt
+/// after it. ARGV: as-of in milliseconds, value, time to live in milliseconds.
 const PUT_NEWER: &str = r"
+local time = redis.call('TIME')
+local new = math.min(tonumber(ARGV[1]), time[1] * 1000 + 999)
 local old = redis.call('GET', KEYS[1])
 if old then
   local as_of = tonumber(string.match(old, '^(%d+)|'))
-  if as_of and as_of > tonumber(ARGV[1]) then return 0 end
+  if as_of and as_of > new then return 0 end
 end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+redis.call('SET', KEYS[1], string.format('%.0f|', new) .. ARGV[2], 'PX', ARGV[3])
 return 1
 ";
 
@@ -72,12 +76,7 @@ pub struct Redis {
     put_newer: Arc<Script>,
     timeout: Duration,
     outage: Arc<Mutex<Outage>>,
-}
-
-impl Outage {
-    fn pause(&self) -> Duration {
-        if self.silences < OUTAGE_AFTER { PAUSE } else { LONG_PAUSE }
-    }
+    away: Gauge,
 }
 
 impl fmt::Debug for Redis {
@@ -95,6 +94,25 @@ struct Outage {
     pause_until: Option<Instant>,
 }
 
+impl Outage {
+    fn is_known(&self) -> bool {
+        self.silences >= OUTAGE_AFTER
+    }
+
+    fn pause(&self) -> Duration {
+        if self.is_known() { LONG_PAUSE } else { PAUSE }
+    }
+}
+
+/// Whether a call may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leave {
+    None,
+    Given,
+    /// To find out whether Redis is back: the others go on without until this one has an answer.
+    ToProbe,
+}
+
 impl Redis {
     /// Connects lazily: a Redis that is away at the start is no reason to wait.
     ///
@@ -109,7 +127,17 @@ impl Redis {
             put_newer: Arc::new(Script::new(PUT_NEWER)),
             timeout: config.timeout,
             outage: Arc::default(),
+            away: Gauge::default(),
         })
+    }
+
+    /// Adds what it counts to what `/metrics` shows.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "cache_redis_away",
+            "1 while this process goes on without Redis, because it does not answer or does not take what is written",
+            self.away.clone(),
+        );
     }
 
     pub(super) async fn get(&self, key: &str) -> Option<String> {
@@ -128,8 +156,8 @@ impl Redis {
         self.bounded("put_newer", async {
             let mut connection = self.pool.get().await?;
             let mut call = self.put_newer.prepare_invoke();
-            call.key(key).arg(as_of_ms).arg(format!("{as_of_ms}|{value}"));
-            call.arg(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
+            call.key(key).arg(as_of_ms).arg(value);
+            call.arg(millis(ttl));
             let _: i64 = call.invoke_async(&mut connection).await?;
             Ok(())
         })
@@ -142,11 +170,34 @@ impl Redis {
         self.bounded("claim", async {
             let mut connection = self.pool.get().await?;
             let mut set = deadpool_redis::redis::cmd("SET");
-            set.arg(key).arg(1).arg("NX").arg("PX").arg(u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX));
+            set.arg(key).arg(1).arg("NX").arg("PX").arg(millis(lasts));
             let done: Option<String> = set.query_async(&mut connection).await?;
             Ok(done.is_some())
         })
         .await
+    }
+
+    /// A key that is ours stays so for that long from now on.
+    pub(super) async fn keep(&self, key: &str, lasts: Duration) {
+        let key = format!("{}{key}", self.prefix);
+        self.bounded("keep", async {
+            let mut connection = self.pool.get().await?;
+            let _: i64 =
+                deadpool_redis::redis::cmd("PEXPIRE").arg(key).arg(millis(lasts)).query_async(&mut connection).await?;
+            Ok(())
+        })
+        .await;
+    }
+
+    /// A key that was ours is nobody's.
+    pub(super) async fn drop_key(&self, key: &str) {
+        let key = format!("{}{key}", self.prefix);
+        self.bounded("drop", async {
+            let mut connection = self.pool.get().await?;
+            let _: i64 = connection.del(key).await?;
+            Ok(())
+        })
+        .await;
     }
 
     /// Runs a script on these keys, the prefix before each. None: Redis is away.
@@ -188,7 +239,8 @@ impl Redis {
 
     /// Runs a call unless Redis is known to be away, and notes how it went.
     async fn bounded<T>(&self, name: &'static str, call: impl Future<Output = Result<T, Failure>>) -> Option<T> {
-        if !self.may_ask() {
+        let leave = self.leave();
+        if leave == Leave::None {
             return None;
         }
         // In a box: making a connection takes 7 KB, and whatever calls Telegram would have them in its own future, and on its stack.
@@ -200,10 +252,16 @@ impl Redis {
             db.system.name = "redis",
             db.operation.name = name,
         );
+        let call = async {
+            if leave == Leave::ToProbe {
+                self.probe().await?;
+            }
+            call.await
+        };
         let call = tokio::time::timeout(self.timeout, Box::pin(call)).instrument(span.clone());
         let failure = match call.await {
             Ok(Ok(value)) => {
-                self.answered();
+                self.answered(leave);
                 return Some(value);
             }
             Ok(Err(failure)) => (failure.to_string(), OUTAGE_AFTER),
@@ -215,26 +273,44 @@ impl Redis {
         None
     }
 
-    /// After a pause one call tries, and the others go on without until it has an answer.
-    fn may_ask(&self) -> bool {
+    /// A write: a Redis that only reads, being full or a replica, is none.
+    async fn probe(&self) -> Result<(), Failure> {
+        let mut connection = self.pool.get().await?;
+        let mut set = deadpool_redis::redis::cmd("SET");
+        set.arg(format!("{}probe", self.prefix)).arg(1).arg("PX").arg(1);
+        let _: String = set.query_async(&mut connection).await?;
+        Ok(())
+    }
+
+    fn leave(&self) -> Leave {
         let mut outage = self.lock();
         let now = Instant::now();
         match outage.pause_until {
-            Some(until) if now < until => false,
+            Some(until) if now < until => Leave::None,
             Some(_) => {
                 outage.pause_until = Some(now + outage.pause());
-                true
+                Leave::ToProbe
             }
-            None => true,
+            None => Leave::Given,
         }
     }
 
-    fn answered(&self) {
+    /// How long until Redis is asked again that was silent a moment ago and may not be away.
+    pub(crate) fn silence(&self) -> Option<Duration> {
+        let outage = self.lock();
+        let left = outage.pause_until?.saturating_duration_since(Instant::now());
+        Some(left).filter(|left| !outage.is_known() && !left.is_zero())
+    }
+
+    fn answered(&self, leave: Leave) {
         let mut outage = self.lock();
-        outage.pause_until = None;
-        let silences = std::mem::take(&mut outage.silences);
-        outage.counted = None;
-        if let Some(since) = outage.since.take().filter(|_| silences >= OUTAGE_AFTER) {
+        // Calls that were on their way when another failed say nothing of what comes.
+        if leave == Leave::Given && outage.pause_until.is_some() {
+            return;
+        }
+        let ended = std::mem::take(&mut *outage);
+        if let Some(since) = ended.since.filter(|_| ended.is_known()) {
+            self.away.set(0);
             tracing::info!(outage_s = since.elapsed().as_secs(), "Redis answers again");
         }
     }
@@ -249,10 +325,11 @@ impl Redis {
             return;
         }
         outage.counted = Some(now);
-        let before = outage.silences;
-        outage.silences = before.saturating_add(silences);
+        let was_known = outage.is_known();
+        outage.silences = outage.silences.saturating_add(silences);
         outage.pause_until = Some(now + outage.pause());
-        if before < OUTAGE_AFTER && outage.silences >= OUTAGE_AFTER {
+        if !was_known && outage.is_known() {
+            self.away.set(1);
             tracing::warn!(why, "Redis does not answer: going on with memory and Telegram alone");
         }
     }
@@ -260,6 +337,10 @@ impl Redis {
     fn lock(&self) -> std::sync::MutexGuard<'_, Outage> {
         self.outage.lock().expect("nothing panics while it holds this lock")
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Its texts name no URL.

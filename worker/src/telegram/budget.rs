@@ -29,6 +29,11 @@ pub(super) enum Class {
 impl Class {
     pub(super) const ALL: [Self; 4] = [Self::Send, Self::Broadcast, Self::Moderate, Self::Read];
 
+    /// Whether its calls put something before people. Telegram counts these closely.
+    pub(super) fn is_of_messages(self) -> bool {
+        matches!(self, Self::Send | Self::Broadcast)
+    }
+
     /// As in Redis and in metrics.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -136,6 +141,8 @@ struct Level {
 /// So many in any window of that length.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rate {
+    count: u32,
+    window: Duration,
     pub(super) interval: Duration,
     pub(super) burst: u32,
 }
@@ -189,7 +196,7 @@ impl Rates {
 
     /// The bucket of the chat that a call takes from. For deletes and questions Telegram knows no fixed rate of a chat.
     pub(super) fn of_chat(&self, ask: &Ask) -> Option<(Bucket, Rate)> {
-        let chat = ask.chat.filter(|_| matches!(ask.class, Class::Send | Class::Broadcast))?;
+        let chat = ask.chat.filter(|_| ask.class.is_of_messages())?;
         // Private chats have positive ids, groups and channels negative ones (Bot API).
         let rate = if chat.0 > 0 { self.private } else { self.group };
         Some((chat_bucket(ask.class, chat), rate))
@@ -210,6 +217,16 @@ impl Budget {
     /// From now on so many share the ceilings, each with a budget of its own.
     pub(super) fn share(&mut self, workers: u32) {
         self.rates = self.whole.divided(workers);
+    }
+
+    /// Between two calls of a class, as all workers together may make them.
+    pub(super) fn interval(&self, class: Class) -> Duration {
+        self.whole.of_class(class).interval
+    }
+
+    /// The same for this worker, where they cannot count together.
+    pub(super) fn share_interval(&self, class: Class) -> Duration {
+        self.rates.of_class(class).interval
     }
 
     /// Takes the call out of all its buckets, or out of none.
@@ -351,9 +368,10 @@ impl Level {
 impl Rate {
     /// `burst` of the `count` may come at once; the rest is what refills in a window.
     fn at_most(count: u32, window: Duration, burst: u32) -> Self {
-        let burst = burst.clamp(1, count.max(1));
-        let refill = count.saturating_sub(burst).max(1);
-        Self { interval: window / refill, burst }
+        let count = count.max(1);
+        let burst = burst.clamp(1, count);
+        let refill = (count - burst).max(1);
+        Self { count, window, interval: window / refill, burst }
     }
 
     pub(super) fn period(&self) -> Duration {
@@ -366,9 +384,15 @@ impl Rate {
         self.burst.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX))
     }
 
+    /// One of so many equal parts: together no more than the whole, bursts and all. Where there is less than one for each, each has one in a
+    /// window so much longer.
     fn divided(self, by: u32) -> Self {
         let by = by.max(1);
-        Self { interval: self.interval * by, burst: (self.burst / by).max(1) }
+        if by <= self.count {
+            Self::at_most(self.count / by, self.window, self.burst / by)
+        } else {
+            Self::at_most(1, self.window * by / self.count, 1)
+        }
     }
 
     /// What a call must leave in the bucket for those above it. Less than the burst, so that everybody's turn comes.

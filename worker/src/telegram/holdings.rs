@@ -27,7 +27,8 @@ pub(crate) struct Holding {
 /// Part of all keys and what they hold, by a cursor, with the server's time in microseconds.
 const READ: &str = r"
 local time = redis.call('TIME')
-local page = redis.call('SCAN', ARGV[1], 'MATCH', KEYS[1] .. '*', 'COUNT', 1000)
+local literal = string.gsub(KEYS[1], '[%*%?%[%]%^\\]', '\\%0')
+local page = redis.call('SCAN', ARGV[1], 'MATCH', literal .. '*', 'COUNT', 1000)
 local found = {}
 for _, key in ipairs(page[2]) do
   local held = redis.call('GET', key)
@@ -104,5 +105,39 @@ async fn read(redis: &Redis, prefix: &str) -> Option<Vec<(String, Duration)>> {
             return Some(all);
         }
         cursor = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cache::redis::server::Server,
+        telegram::{limiter::Limiter, metrics::TelegramMetrics},
+    };
+
+    /// The prefix is text, whatever it looks like.
+    #[tokio::test]
+    async fn it_shows_what_is_under_its_own_prefix() {
+        let server = Server::running().await;
+        let config = LimiterConfig {
+            send_per_s: 25,
+            send_per_group_per_min: 20,
+            read_per_s: 50,
+            moderate_per_s: 50,
+            broadcast_per_s: 5,
+        };
+        let group = ChatId(-1001);
+        for (prefix, other) in [("gm*:", "gmx:"), ("gm[b]?:", "gmbo:"), (r"gm\:", "gm:")] {
+            let limiter = Limiter::new(&config, Some(server.client(prefix)), TelegramMetrics::default());
+            let message = Ask { class: Class::Send, chat: Some(group), priority: Priority::P0 };
+            limiter.try_send(&message).await.expect("the first");
+            let chats = async |prefix: &str| {
+                let held = holdings(&server.client(prefix), &config).await.expect("Redis answers");
+                held.into_iter().filter_map(|one| one.chat).collect::<Vec<_>>()
+            };
+            assert_eq!(chats(prefix).await, [group], "{prefix}");
+            assert!(chats(other).await.is_empty(), "{other}");
+        }
     }
 }

@@ -9,7 +9,9 @@
 //! one question at a time, from one place ([`Limiter::reserve`]).
 //!
 //! The budget is the one in Redis, which all workers share. While Redis is away, and where there is none, it is this process's own: its
-//! share of the ceilings, from where the shared one was when it was last heard of.
+//! share of the ceilings, from where the shared one was when it was last heard of. A Redis that is silent for a moment is not away: the other
+//! workers go on counting there, so messages wait until it is known. Where only some workers cannot reach Redis for long, these have their
+//! shares beside the whole that the others have.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
@@ -32,6 +34,8 @@ use crate::cache::Redis;
 pub(super) struct Limiter {
     budget: Mutex<Budget>,
     shared: Option<SharedBudget>,
+    /// 429s of which the other workers could not be told yet, and until when they close.
+    untold: Mutex<Vec<(Ask, Duration)>>,
     lines: Lines,
     epoch: Instant,
     metrics: TelegramMetrics,
@@ -52,7 +56,12 @@ struct Line {
     leader: Option<Place>,
     joined: u64,
     windows: Windows,
+    returns: Returns,
 }
+
+/// When those messages come back that were told to, by priority. Only for them to come one after another: it gives nobody a right.
+#[derive(Debug, Default)]
+struct Returns([Duration; 3]);
 
 type Place = (Priority, u64);
 
@@ -83,6 +92,12 @@ pub(super) struct Pass {
 /// Who has to come back is told a time at least this far ahead, so that nobody turns in circles on a clock's last digit.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
+/// How long a call of the last priority waits in line.
+const PATIENCE_OF_LAST: Duration = Duration::from_millis(250);
+
+/// Nobody is sent away for longer than so much after their class opens, by priority: who was to come before may not need to any more.
+const FURTHEST_RETURNS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
+
 /// For so many the budget is asked at once.
 const AT_ONCE: usize = 32;
 
@@ -94,6 +109,7 @@ impl Limiter {
         Arc::new(Self {
             budget: Mutex::new(Budget::new(config)),
             shared: redis.map(|redis| SharedBudget::new(redis, config)),
+            untold: Mutex::default(),
             lines: Lines::default(),
             epoch: Instant::now(),
             metrics,
@@ -108,21 +124,40 @@ impl Limiter {
         let answer = self.reserve(&[*ask]).await.pop().expect("an answer for each");
         answer.map_err(|refusal| {
             self.metrics.delayed(ask);
-            self.until(refusal)
+            let class_opens = refusal.class_opens.map(|opens| self.returns(ask, opens));
+            self.until(Refusal { class_opens, ..refusal })
         })
+    }
+
+    /// When who is refused comes back. Hundreds may be refused in a second, and were they all to come when the class opens, all but one would
+    /// come in vain.
+    fn returns(&self, ask: &Ask, opens: Duration) -> Duration {
+        let interval = self.budget().interval(ask.class);
+        self.line(ask.class).returns.next(ask.priority, opens, interval)
     }
 
     /// So many workers share the ceilings while they cannot count together.
     pub(super) fn share(&self, workers: u32) {
         self.budget().share(workers);
+        if self.shared.is_none() {
+            self.metrics.counted_together(workers <= 1);
+        }
+    }
+
+    /// How many calls of a class are this worker's share of those within that time.
+    pub(super) fn share_within(&self, class: Class, time: Duration) -> usize {
+        let interval = self.budget().share_interval(class);
+        usize::try_from(time.as_nanos() / interval.as_nanos().max(1)).unwrap_or(usize::MAX)
     }
 
     /// Waits until the call may be made.
     ///
     /// # Errors
-    /// It would not be before `latest`: how long until it is worth coming back.
+    /// It would not be before `latest`: how long until it is worth coming back. For what nobody waits for that is soon: whoever asks holds up
+    /// a chat, in which there may be something that somebody does wait for.
     pub(super) async fn enter(self: &Arc<Self>, ask: Ask, latest: Instant) -> Result<Pass, Duration> {
         let joined = Instant::now();
+        let latest = if ask.priority == Priority::P2 { latest.min(joined + PATIENCE_OF_LAST) } else { latest };
         let ticket = Ticket::join(self, ask);
         if let Some(pass) = ticket.try_turn().await {
             self.metrics.waited(&ask, Duration::ZERO);
@@ -146,7 +181,14 @@ impl Limiter {
         if wait >= NOTICEABLE_WAIT {
             self.metrics.delayed(&ask);
         }
-        turn.map_err(|_| self.until(self.budget().look(self.now(), &ask)))
+        turn.map_err(|_| {
+            let refusal = self.budget().look(self.now(), &ask);
+            if ask.priority < Priority::P2 {
+                return self.until(refusal);
+            }
+            let opens = refusal.opens().unwrap_or_else(|| self.now());
+            self.until(Refusal { class_opens: Some(self.returns(&ask, opens)), ..refusal })
+        })
     }
 
     /// Telegram has said 429 to this call. Returns the wait with its jitter, which is only ever added: coming back early makes Telegram's
@@ -154,24 +196,61 @@ impl Limiter {
     pub(super) async fn flooded(&self, ask: &Ask, retry_after: Duration) -> Duration {
         let wait = retry_after + retry_after.mul_f64(rand::rng().random_range(0.0..0.1)) + SHORTEST_WAIT;
         self.budget().flooded(self.now(), ask.class, ask.chat, wait);
+        self.metrics.closed(ask);
         if let Some(shared) = &self.shared {
-            shared.flooded(ask, wait).await;
+            self.untold().push((*ask, self.now() + wait));
+            self.tell_floods(shared).await;
         }
         wait
     }
 
+    /// What cannot be told now is told with the next question.
+    async fn tell_floods(&self, shared: &SharedBudget) {
+        let untold = std::mem::take(&mut *self.untold());
+        for (ask, until) in untold {
+            let left = until.saturating_sub(self.now());
+            if !left.is_zero() && !shared.flooded(&ask, left).await {
+                self.untold().push((ask, until));
+            }
+        }
+    }
+
     /// The only question to the budget: for these calls, in their order.
     async fn reserve(&self, asks: &[Ask]) -> Vec<Result<(), Refusal>> {
+        // What a 429 has closed for this worker stays closed, whatever the others know of it.
+        let closed: Vec<Refusal> = {
+            let (now, budget) = (self.now(), self.budget());
+            asks.iter().map(|ask| budget.closed(now, ask)).collect()
+        };
+        let open: Vec<Ask> =
+            asks.iter().zip(&closed).filter(|(_, closed)| closed.opens().is_none()).map(|(ask, _)| *ask).collect();
+        let mut answers = if open.is_empty() { Vec::new() } else { self.reserve_open(&open).await }.into_iter();
+        let answer = |closed: Refusal| match closed.opens() {
+            Some(_) => Err(closed),
+            None => answers.next().expect("an answer for each"),
+        };
+        closed.into_iter().map(answer).collect()
+    }
+
+    async fn reserve_open(&self, asks: &[Ask]) -> Vec<Result<(), Refusal>> {
         if let Some(answers) = self.reserve_together(asks).await {
             return answers;
         }
+        let silence = self.shared.as_ref().and_then(SharedBudget::silence);
         let (now, mut budget) = (self.now(), self.budget());
-        asks.iter().map(|ask| budget.reserve(now, ask)).collect()
+        let answer = |ask: &Ask| match silence {
+            Some(left) if ask.class.is_of_messages() => {
+                Err(Refusal { class_opens: Some(now + left), chat_opens: None })
+            }
+            _ => budget.reserve(now, ask),
+        };
+        asks.iter().map(answer).collect()
     }
 
-    /// None: there is no Redis, or it is away.
+    /// None: there is no Redis, or it does not answer.
     async fn reserve_together(&self, asks: &[Ask]) -> Option<Vec<Result<(), Refusal>>> {
         let shared = self.shared.as_ref()?;
+        self.tell_floods(shared).await;
         let asked_at = self.now();
         let asked: Vec<(Ask, Duration)> = {
             let budget = self.budget();
@@ -233,6 +312,10 @@ impl Limiter {
         self.budget.lock().expect("nothing panics while it holds the budget")
     }
 
+    fn untold(&self) -> MutexGuard<'_, Vec<(Ask, Duration)>> {
+        self.untold.lock().expect("nothing panics while it holds this list")
+    }
+
     fn line(&self, class: Class) -> MutexGuard<'_, Line> {
         let line = match class {
             Class::Send => &self.lines.send,
@@ -241,6 +324,20 @@ impl Limiter {
             Class::Read => &self.lines.read,
         };
         line.lock().expect("nothing panics while it holds the line")
+    }
+}
+
+impl Returns {
+    /// The next one's time, from when its class opens. It comes after those of its own priority and of higher ones.
+    fn next(&mut self, priority: Priority, opens: Duration, interval: Duration) -> Duration {
+        let before = self.0[..=priority as usize].iter().max().copied().unwrap_or_default();
+        let turn = opens.max(before + interval);
+        let furthest = FURTHEST_RETURNS[priority as usize];
+        if turn > opens + furthest {
+            return opens + furthest.mul_f64(rand::rng().random_range(0.5..1.0));
+        }
+        self.0[priority as usize] = turn;
+        turn
     }
 }
 
@@ -363,7 +460,9 @@ impl Drop for Pass {
     fn drop(&mut self) {
         let now = self.limiter.now();
         let mut line = self.limiter.line(self.ask.class);
-        line.windows.leave(now, self.ask.chat, self.pace);
+        if line.windows.leave(now, self.ask.chat, self.pace) {
+            self.limiter.metrics.cut(&self.ask);
+        }
         line.wake_leader();
     }
 }

@@ -23,6 +23,13 @@ pub struct TelegramMetrics {
     delays: Family<TurnLabels, Counter>,
     waits: Family<TurnLabels, Histogram, fn() -> Histogram>,
     alone: Gauge,
+    closings: Family<ClassLabel, Counter>,
+    cuts: Family<ClassLabel, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClassLabel {
+    class: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -69,6 +76,8 @@ impl Default for TelegramMetrics {
             delays: Family::default(),
             waits: Family::new_with_constructor(|| Histogram::new(WAIT_BUCKETS_S)),
             alone: Gauge::default(),
+            closings: Family::default(),
+            cuts: Family::default(),
         };
         // At zero from the start: a rate needs something to begin with.
         for method in METHODS {
@@ -79,6 +88,8 @@ impl Default for TelegramMetrics {
             }
         }
         for class in Class::ALL {
+            let label = ClassLabel { class: class.name() };
+            drop((metrics.closings.get_or_create(&label), metrics.cuts.get_or_create(&label)));
             for priority in [Priority::P0, Priority::P1, Priority::P2] {
                 let turn = turn(&Ask { class, chat: None, priority });
                 drop((metrics.delays.get_or_create(&turn), metrics.waits.get_or_create(&turn)));
@@ -114,9 +125,27 @@ impl TelegramMetrics {
         );
         registry.register(
             "bot_rate_limit_alone",
-            "1 while this worker keeps to its share of the limits because Redis, where all count together, is away",
+            "1 while this worker keeps to its share of the limits because there is no Redis, where all count together, or it is away",
             self.alone.clone(),
         );
+        registry.register(
+            "bot_rate_limit_closings",
+            "Times that a 429 has closed a chat or a class for as long as Telegram said",
+            self.closings.clone(),
+        );
+        registry.register(
+            "bot_rate_limit_window_cuts",
+            "Times that fewer calls about a chat were let under way at once, because Telegram was slow or said 429",
+            self.cuts.clone(),
+        );
+    }
+
+    pub(super) fn closed(&self, ask: &Ask) {
+        self.closings.get_or_create(&ClassLabel { class: ask.class.name() }).inc();
+    }
+
+    pub(super) fn cut(&self, ask: &Ask) {
+        self.cuts.get_or_create(&ClassLabel { class: ask.class.name() }).inc();
     }
 
     pub(super) fn counted_together(&self, is_together: bool) {

@@ -70,8 +70,13 @@ impl SharedBudget {
         (outcomes.len() == asks.len()).then_some(outcomes)
     }
 
-    /// Tells all workers of a 429.
-    pub(super) async fn flooded(&self, ask: &Ask, wait: Duration) {
+    /// How long until Redis is asked again, while it is not known yet whether it is away.
+    pub(super) fn silence(&self) -> Option<Duration> {
+        self.redis.silence()
+    }
+
+    /// Tells all workers of a 429. False: Redis does not answer.
+    pub(super) async fn flooded(&self, ask: &Ask, wait: Duration) -> bool {
         let class = Bucket::Class(ask.class);
         let bucket = ask.chat.map_or(class, |chat| chat_bucket(ask.class, chat));
         let floods = format!("limit:floods:{}", ask.class.name());
@@ -85,8 +90,8 @@ impl SharedBudget {
             micros(FLOODS_COUNT_FOR).to_string(),
             CHATS_THAT_CLOSE_A_CLASS.to_string(),
         ];
-        // Redis is away: the other workers find out by themselves.
-        let _: Option<()> = self.redis.script("flood", &self.flood, &keys, &args).await;
+        let told: Option<()> = self.redis.script("flood", &self.flood, &keys, &args).await;
+        told.is_some()
     }
 }
 

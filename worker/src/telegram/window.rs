@@ -57,20 +57,25 @@ impl Windows {
         self.by_chat.entry(chat).or_default().in_flight += 1;
     }
 
-    pub(super) fn leave(&mut self, now: Duration, chat: Option<ChatId>, pace: Pace) {
+    /// Whether that has cut the chat's window.
+    pub(super) fn leave(&mut self, now: Duration, chat: Option<ChatId>, pace: Pace) -> bool {
         let Some(window) = self.by_chat.get_mut(&chat) else {
-            return;
+            return false;
         };
         window.in_flight = window.in_flight.saturating_sub(1);
-        match pace {
-            Pace::Fine => window.limit = (window.limit + 1.0 / window.limit).min(MOST),
+        let is_cut = match pace {
+            Pace::Fine => {
+                window.limit = (window.limit + 1.0 / window.limit).min(MOST);
+                false
+            }
             Pace::Slow => window.cut(now, 0.75),
             Pace::Flooded => window.cut(now, 0.5),
-            Pace::Unknown => {}
-        }
+            Pace::Unknown => false,
+        };
         if window.in_flight == 0 && window.is_forgettable(now) {
             self.by_chat.remove(&chat);
         }
+        is_cut
     }
 
     #[cfg(test)]
@@ -86,12 +91,13 @@ impl Default for Window {
 }
 
 impl Window {
-    fn cut(&mut self, now: Duration, factor: f64) {
+    fn cut(&mut self, now: Duration, factor: f64) -> bool {
         if self.cut_at.is_some_and(|at| now < at + CUTS_APART) {
-            return;
+            return false;
         }
         self.limit = (self.limit * factor).max(LEAST);
         self.cut_at = Some(now);
+        true
     }
 
     fn is_forgettable(&self, now: Duration) -> bool {

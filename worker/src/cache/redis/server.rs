@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Parser as _;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::cache::redis::{Redis, RedisConfig};
 
@@ -80,6 +80,14 @@ impl Server {
         let (_, pid) = self.keeper.as_ref().expect("it runs");
         let done = Command::new("kill").args(["-s", name, pid]).status().expect("a program kill");
         assert!(done.success(), "SIG{name} to {pid}");
+    }
+}
+
+impl Redis {
+    /// As if its pause were over.
+    pub(crate) fn ask_at_once(&self) {
+        let mut outage = self.lock();
+        outage.pause_until = outage.pause_until.map(|_| Instant::now());
     }
 }
 

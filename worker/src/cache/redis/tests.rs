@@ -190,6 +190,40 @@ async fn a_redis_that_hangs_costs_one_time_out_and_is_told_once() {
 }
 
 #[tokio::test]
+async fn a_redis_that_takes_nothing_is_away_until_it_does() {
+    let server = Server::running().await;
+    let redis = server.client("");
+    let (log, _guard) = Log::listen();
+    let (one, _) = worker(&redis);
+    one.put(&"ann", &word("yes", 0, 600_000)).await;
+    raw(&redis, &["CONFIG", "SET", "maxmemory", "1"]).await;
+    for _ in 0..5 {
+        redis.ask_at_once();
+        one.put(&"bo", &word("yes", 0, 600_000)).await;
+        assert_eq!(worker(&redis).0.get(&"ann").await, None, "it could be read, but nobody asks a Redis that is full");
+    }
+    let lines = log.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("WARN"), "{lines:?}");
+
+    raw(&redis, &["CONFIG", "SET", "maxmemory", "0"]).await;
+    redis.ask_at_once();
+    assert!(worker(&redis).0.get(&"ann").await.is_some());
+    assert!(log.lines()[1].contains("Redis answers again"), "{:?}", log.lines());
+}
+
+/// Its value is not of use to anybody, but it must not keep out what is.
+#[tokio::test]
+async fn a_worker_whose_clock_is_ahead_overrules_nobody_for_long() {
+    let server = Server::running().await;
+    let redis = server.client("");
+    worker(&redis).0.put(&"ann", &word("no", -3_600_000, 7_200_000)).await;
+    let later = word("yes", -2_000, 600_000);
+    worker(&redis).0.put(&"ann", &later).await;
+    assert_eq!(worker(&redis).0.get(&"ann").await, Some(later));
+}
+
+#[tokio::test]
 async fn a_redis_that_is_away_at_the_start_is_found_later() {
     let mut server = Server::stopped();
     let redis = server.client_within("", TIMEOUT);

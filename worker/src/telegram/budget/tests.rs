@@ -228,6 +228,40 @@ fn no_interleaving_exceeds_a_ceiling() {
     }
 }
 
+/// Workers that cannot count together, each of which takes all that it gets. A failure is more in a window than its ceiling: of a few
+/// windows, if there are more workers than calls in one.
+#[test]
+fn the_parts_of_all_workers_are_no_more_than_the_whole() {
+    for workers in [1, 2, 3, 4, 7, 9, 10, 12, 25, 26, 40, 100] {
+        let all = |class, from: Duration, window: Duration| -> u32 {
+            let parts = (0..workers).map(|_| {
+                let mut part = budget();
+                part.share(workers);
+                // Of as many chats as it takes: only the class is in the way.
+                let (mut granted, mut now) = (0, from);
+                for chat in 1.. {
+                    match part.reserve(now, &ask(class, ChatId(chat), Priority::P0)) {
+                        Ok(()) => granted += 1,
+                        Err(refusal) => now = refusal.opens().expect("a refusal says until when"),
+                    }
+                    if now >= from + window {
+                        break;
+                    }
+                }
+                granted
+            });
+            parts.sum()
+        };
+        for (class, ceiling) in [(Class::Send, 25), (Class::Broadcast, 5), (Class::Moderate, 30), (Class::Read, 60)] {
+            let seconds = workers.div_ceil(ceiling);
+            let granted = all(class, s(100), s(seconds.into()));
+            // The first of each comes at once.
+            let most = if workers <= ceiling { ceiling } else { ceiling * seconds + workers };
+            assert!((1..=most).contains(&granted), "{class:?}, {workers} workers: {granted} of {most} in {seconds} s");
+        }
+    }
+}
+
 #[test]
 fn whoever_comes_back_in_time_and_alone_is_let_in() {
     for seed in 0..200 {
