@@ -35,9 +35,10 @@ pub(crate) struct Cache<K: Key, V: Value> {
 }
 
 impl<K: Key, V: Value> Cache<K, V> {
-    /// `capacity` counts entries. More saves calls to Telegram and costs some 150 bytes each.
-    pub(crate) fn new(capacity: u64, redis: Option<Redis>, metrics: CacheMetrics) -> Self {
-        let memory = Memory::builder().max_capacity(capacity).expire_after(AsDated).build();
+    /// `bytes` is how much memory the first level may take. The entries that are used least go first; Redis still has them.
+    pub(crate) fn new(bytes: u64, redis: Option<Redis>, metrics: CacheMetrics) -> Self {
+        let memory =
+            Memory::builder().max_capacity(bytes).weigher(|_, _| entry_bytes::<K, V>()).expire_after(AsDated).build();
         Self { memory, redis, metrics }
     }
 
@@ -60,9 +61,27 @@ impl<K: Key, V: Value> Cache<K, V> {
     /// Whether it is this process's turn to find the value out: no other has claimed it within that time.
     pub(crate) async fn claim(&self, key: &K, lasts: Duration) -> bool {
         match &self.redis {
-            Some(redis) => redis.claim(&format!("claim:{}", key.name()), lasts).await.unwrap_or(true),
+            Some(redis) => redis.claim(&claim(key), lasts).await.unwrap_or(true),
             None => true,
         }
+    }
+
+    /// Finds the value out, as claimed for that long: the claim is kept until it is found, or until this process is gone.
+    pub(crate) async fn as_claimed<T>(&self, key: &K, lasts: Duration, find: impl Future<Output = T>) -> T {
+        let Some(redis) = &self.redis else { return find.await };
+        let claim = claim(key);
+        let keep = async {
+            loop {
+                tokio::time::sleep(lasts / 2).await;
+                redis.keep(&claim, lasts).await;
+            }
+        };
+        let found = tokio::select! {
+            found = find => found,
+            () = keep => unreachable!("it is kept for ever"),
+        };
+        redis.drop_key(&claim).await;
+        found
     }
 
     async fn fetch(&self, key: &K) -> Option<V> {
@@ -95,6 +114,16 @@ impl<K: Key, V: Value> Cache<K, V> {
             })
             .await;
     }
+}
+
+fn claim(key: &impl Key) -> String {
+    format!("claim:{}", key.name())
+}
+
+/// What an entry takes. Beside key and value moka keeps the places in its tables and queues, and the time at which it ends: measured as the
+/// growth of the process by a million entries.
+fn entry_bytes<K, V>() -> u32 {
+    u32::try_from(360 + size_of::<K>() + size_of::<V>()).unwrap_or(u32::MAX)
 }
 
 /// Every entry says itself when it ends.

@@ -217,15 +217,13 @@ impl Groups {
     /// The people among the group's admins. Other bots are left out.
     ///
     /// # Errors
-    /// Telegram does not say.
-    pub(crate) async fn admins(&self, group: ChatId) -> Result<Arc<HashSet<UserId>>, Error> {
-        if let Some(admins) = self.admins.get(&group).await {
-            return Ok(admins);
-        }
-        let listed = self.telegram.admins(group, Priority::P0).await?;
-        let admins: Arc<HashSet<UserId>> = Arc::new(listed.into_iter().map(|(user, _)| user).collect());
-        self.admins.insert(group, Arc::clone(&admins)).await;
-        Ok(admins)
+    /// Telegram does not say: the same to all who have asked together.
+    pub(crate) async fn admins(&self, group: ChatId) -> Result<Arc<HashSet<UserId>>, Arc<Error>> {
+        let ask = async {
+            let listed = self.telegram.admins(group, Priority::P0).await?;
+            Ok(Arc::new(listed.into_iter().map(|(user, _)| user).collect()))
+        };
+        self.admins.try_get_with(group, ask).await
     }
 
     /// Takes note of what somebody is in the group now: drops the remembered list of admins if they were appointed or dismissed. Every mute

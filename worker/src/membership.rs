@@ -11,7 +11,7 @@ use crate::{
     cache::{Cache, Key, Redis, Value},
     metrics::CacheMetrics,
     news::{Item, News},
-    policy::{self, Answer, FRESH_MS, Fact},
+    policy::{Answer, FRESH_MS, Fact},
     telegram::{Telegram, budget::Priority, error::Error, replies::MemberStatus},
 };
 
@@ -24,20 +24,30 @@ const NO_MS: i64 = 60_000;
 /// A push is dated to the second, and stands for the whole of it.
 const PUSH_AHEAD_MS: i64 = 999;
 
+/// How far the clocks of Telegram and of the workers' machines may be apart. What is dated still further ahead would overrule what is learnt
+/// after it, and is no verdict.
+const CLOCKS_APART_MS: i64 = 5_000;
+
 /// Entries that were made together must not expire together.
 const JITTER: f64 = 0.15;
 
 /// Who asks Telegram has so long before another worker asks the same.
 const CLAIM: Duration = Duration::from_secs(1);
 
-/// Who waits for another worker's answer does so for no longer than this: about what a question to Telegram takes.
-const LONGEST_WAIT: Duration = Duration::from_millis(150);
+/// Who waits for another worker's answer does so for no longer than this: that question waits for its turn at most as long.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// How often the answer is looked for meanwhile.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// The same where somebody waits: about what a question to Telegram takes.
+const SHORT_WAIT: Duration = Duration::from_millis(150);
 
-/// Verdicts kept in memory: a million take some 150 MB.
-const CAPACITY: u64 = 1_000_000;
+/// How often the answer is looked for meanwhile: at first, and at last.
+const LOOK_EVERY: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(200)];
+
+/// What verdicts may take of memory: there is room for some 470,000.
+const VERDICTS_BYTES: u64 = 190_000_000;
+
+/// More than can be asked while they are young.
+const RECENT: u64 = 20_000;
 
 /// How new an answer has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,28 +86,69 @@ impl Key for Question {
 /// A definite answer with its dates. Unknown is never stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Verdict {
-    answer: Answer,
+    definite: Definite,
     as_of_ms: i64,
     expires_ms: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Definite {
+    Yes,
+    No,
+    Banned,
+}
+
+impl Definite {
+    const ALL: [Self; 3] = [Self::Yes, Self::No, Self::Banned];
+
+    fn of(answer: Answer) -> Option<Self> {
+        match answer {
+            Answer::Yes => Some(Self::Yes),
+            Answer::No { banned: false } => Some(Self::No),
+            Answer::No { banned: true } => Some(Self::Banned),
+            Answer::Unknown | Answer::NotYet(_) | Answer::Broken => None,
+        }
+    }
+
+    fn answer(self) -> Answer {
+        match self {
+            Self::Yes => Answer::Yes,
+            Self::No => Answer::No { banned: false },
+            Self::Banned => Answer::No { banned: true },
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Banned => "banned",
+        }
+    }
+
+    /// How long it may be used, in milliseconds.
+    fn lasts_ms(self) -> i64 {
+        match self {
+            Self::Yes => YES_MS,
+            Self::No | Self::Banned => NO_MS,
+        }
+    }
 }
 
 impl Verdict {
     /// `until_s`: end of a paid subscription, Unix seconds; the answer may not outlive it.
     fn new(answer: Answer, as_of_ms: i64, until_s: Option<i64>) -> Option<Self> {
-        let base_ms = match answer {
-            Answer::Yes => YES_MS,
-            Answer::No { .. } => NO_MS,
-            Answer::Unknown | Answer::NotYet(_) | Answer::Broken => return None,
-        };
+        let definite = Definite::of(answer)?;
+        let base_ms = definite.lasts_ms();
         let jitter = rand::rng().random_range(1.0 - JITTER..=1.0 + JITTER);
         let ttl = Duration::from_millis(base_ms.unsigned_abs()).mul_f64(jitter);
         let expires_ms = as_of_ms + i64::try_from(ttl.as_millis()).unwrap_or(base_ms);
-        let end_ms = until_s.filter(|_| answer == Answer::Yes).map_or(i64::MAX, |s| s.saturating_mul(1000));
-        Some(Self { answer, as_of_ms, expires_ms: expires_ms.min(end_ms) })
+        let end_ms = until_s.filter(|_| definite == Definite::Yes).map_or(i64::MAX, |s| s.saturating_mul(1000));
+        Some(Self { definite, as_of_ms, expires_ms: expires_ms.min(end_ms) })
     }
 
     fn fact(self, channel: ChannelId) -> Fact {
-        Fact { channel, answer: self.answer, as_of_ms: self.as_of_ms }
+        Fact { channel, answer: self.definite.answer(), as_of_ms: self.as_of_ms }
     }
 }
 
@@ -111,29 +162,20 @@ impl Value for Verdict {
     }
 
     fn encode(&self) -> String {
-        let answer = match self.answer {
-            Answer::Yes => "yes",
-            Answer::No { banned: false } => "no",
-            Answer::No { banned: true } => "banned",
-            Answer::Unknown | Answer::NotYet(_) | Answer::Broken => "unknown",
-        };
-        format!("{answer} {} {}", self.as_of_ms, self.expires_ms)
+        format!("{} {} {}", self.definite.word(), self.as_of_ms, self.expires_ms)
     }
 
     fn decode(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
-        let answer = match words.next()? {
-            "yes" => Answer::Yes,
-            "no" => Answer::No { banned: false },
-            "banned" => Answer::No { banned: true },
-            _ => return None,
-        };
+        let word = words.next()?;
+        let definite = Definite::ALL.into_iter().find(|known| known.word() == word)?;
         let as_of_ms: i64 = words.next()?.parse().ok()?;
         let expires_ms: i64 = words.next()?.parse().ok()?;
-        // A worker whose clock is ahead must not overrule what is learnt after it.
-        let now_ms = shared::clock::now_ms();
-        let ahead_ms = (as_of_ms - now_ms - PUSH_AHEAD_MS).max(0);
-        Some(Self { answer, as_of_ms: as_of_ms - ahead_ms, expires_ms: expires_ms.saturating_sub(ahead_ms) })
+        let ahead_ms = (as_of_ms - shared::clock::now_ms() - PUSH_AHEAD_MS).max(0);
+        if ahead_ms > CLOCKS_APART_MS {
+            return None;
+        }
+        Some(Self { definite, as_of_ms: as_of_ms - ahead_ms, expires_ms: expires_ms.saturating_sub(ahead_ms) })
     }
 }
 
@@ -147,8 +189,8 @@ impl Membership {
     ) -> Self {
         let fresh = Duration::from_millis(FRESH_MS.unsigned_abs());
         Self {
-            verdicts: Cache::new(CAPACITY, redis, metrics.clone()),
-            recent: Memory::builder().time_to_live(fresh).max_capacity(CAPACITY / 10).build(),
+            verdicts: Cache::new(VERDICTS_BYTES, redis, metrics.clone()),
+            recent: Memory::builder().time_to_live(fresh).max_capacity(RECENT).build(),
             breakers,
             telegram,
             news,
@@ -208,7 +250,7 @@ impl Membership {
     async fn fact(&self, question: Question, freshness: Freshness, priority: Priority) -> Fact {
         let cached = if freshness == Freshness::Cached { self.verdicts.get(&question).await } else { None };
         // A subscriber's message costs no more than this look. A "no" is only worth something where it can be asked about again.
-        if let Some(verdict) = cached.filter(|verdict| verdict.answer == Answer::Yes) {
+        if let Some(verdict) = cached.filter(|verdict| verdict.definite == Definite::Yes) {
             self.metrics.hits.inc();
             return verdict.fact(question.channel);
         }
@@ -219,10 +261,9 @@ impl Membership {
             self.metrics.hits.inc();
             return verdict.fact(question.channel);
         }
-        self.metrics.misses.inc();
         let asked = match freshness {
             Freshness::Anew => self.ask_alone(question, priority).await,
-            Freshness::Cached | Freshness::Fresh => self.ask_together(question, priority).await,
+            Freshness::Cached | Freshness::Fresh => self.ask_together(question, freshness, priority).await,
         };
         if asked.answer == Answer::Yes {
             return asked;
@@ -242,12 +283,12 @@ impl Membership {
         fact
     }
 
-    async fn ask_together(&self, question: Question, priority: Priority) -> Fact {
-        match self.join(question, priority).await {
+    async fn ask_together(&self, question: Question, freshness: Freshness, priority: Priority) -> Fact {
+        match self.join(question, freshness, priority).await {
             // Kept for 5 s after it came, but what counts is when it was asked.
             Ok(fact) if shared::clock::now_ms() - fact.as_of_ms > FRESH_MS => {
                 self.recent.invalidate(&question).await;
-                self.join(question, priority).await.unwrap_or_else(|unknown| *unknown)
+                self.join(question, freshness, priority).await.unwrap_or_else(|unknown| *unknown)
             }
             Ok(fact) => fact,
             Err(unknown) => *unknown,
@@ -256,11 +297,11 @@ impl Membership {
 
     /// An answer that is young, or one that is on its way, or a question of our own. What is unknown is an error to moka: it is shared by
     /// those who wait for it, and not kept.
-    async fn join(&self, question: Question, priority: Priority) -> Result<Fact, Arc<Fact>> {
+    async fn join(&self, question: Question, freshness: Freshness, priority: Priority) -> Result<Fact, Arc<Fact>> {
         let asking = async {
-            let fact = match self.asked_elsewhere(question).await {
+            let fact = match self.asked_elsewhere(question, freshness, priority).await {
                 Some(fact) => fact,
-                None => self.ask(question, priority).await,
+                None => self.verdicts.as_claimed(&question, CLAIM, self.ask(question, priority)).await,
             };
             match fact.answer {
                 Answer::Yes | Answer::No { .. } => Ok(fact),
@@ -270,29 +311,38 @@ impl Membership {
         self.recent.try_get_with(question, asking).await
     }
 
-    /// What another worker finds out just now. None: nobody is at it, or it takes too long.
-    async fn asked_elsewhere(&self, question: Question) -> Option<Fact> {
-        if self.verdicts.claim(&question, CLAIM).await {
-            return None;
-        }
+    /// What another worker finds out just now, or has just found out. None: nobody is at it, and it is our turn; or it takes too long.
+    async fn asked_elsewhere(&self, question: Question, freshness: Freshness, priority: Priority) -> Option<Fact> {
+        let [mut pause, longest] = LOOK_EVERY;
+        let patience = if priority == Priority::P0 { SHORT_WAIT } else { LONGEST_WAIT };
         let look = async {
+            let mut is_ours = self.verdicts.claim(&question, CLAIM).await;
+            if is_ours && freshness == Freshness::Fresh {
+                return None;
+            }
+            if !is_ours {
+                self.metrics.claims_lost.inc();
+            }
             loop {
-                if let Some(known) = self.verdicts.newest(&question).await
-                    && shared::clock::now_ms() - known.as_of_ms <= FRESH_MS
-                {
-                    return known.fact(question.channel);
+                let known = self.verdicts.newest(&question).await;
+                let known = known.filter(|known| shared::clock::now_ms() - known.as_of_ms <= FRESH_MS);
+                if is_ours || known.is_some() {
+                    return known.map(|known| known.fact(question.channel));
                 }
-                tokio::time::sleep(LOOK_EVERY).await;
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(longest);
+                is_ours = self.verdicts.claim(&question, CLAIM).await;
             }
         };
-        tokio::time::timeout(LONGEST_WAIT, look).await.ok()
+        tokio::time::timeout(patience, look).await.ok().flatten()
     }
 
     async fn ask(&self, question: Question, priority: Priority) -> Fact {
         let Question { user, channel } = question;
+        self.metrics.misses.inc();
         let (answer, until_s, as_of_ms) = match self.telegram.dated_member(channel.into(), user, priority).await {
             Ok((member, asked_ms)) => (answer(member.status, member.is_member), member.until, asked_ms),
-            Err(Error::FloodWait { retry_after, asked: false }) if policy::is_soon(retry_after) => {
+            Err(Error::FloodWait { retry_after, asked: false }) => {
                 (Answer::NotYet(retry_after), None, shared::clock::now_ms())
             }
             Err(err) => {

@@ -248,6 +248,8 @@ pub struct CacheMetrics {
     pub misses: Counter,
     pub memory_hits: Counter,
     pub redis_hits: Counter,
+    pub claims_lost: Counter,
+    pub news_lost: Counter,
 }
 
 impl CacheMetrics {
@@ -256,5 +258,15 @@ impl CacheMetrics {
         registry.register("cache_misses", "Verdicts that Telegram was asked for", self.misses.clone());
         registry.register("cache_memory_hits", "Entries found in this process's memory", self.memory_hits.clone());
         registry.register("cache_redis_hits", "Entries found in Redis", self.redis_hits.clone());
+        registry.register(
+            "cache_claims_lost",
+            "Verdicts that another worker was finding out already",
+            self.claims_lost.clone(),
+        );
+        registry.register(
+            "news_lost",
+            "News for the other workers that there was no room for: their memory is as old as its time to live",
+            self.news_lost.clone(),
+        );
     }
 }

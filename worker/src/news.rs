@@ -2,6 +2,7 @@
 //! rules and which channel's breaker have changed. Told once and to whoever listens: what is missed is found out when its time to live ends.
 
 use bytes::Bytes;
+use prometheus_client::metrics::counter::Counter;
 use serde::{Deserialize, Serialize};
 use shared::ids::{ChannelId, ChatId, UserId};
 use tokio::sync::mpsc;
@@ -34,13 +35,14 @@ struct Letter {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct News {
     to_tell: Option<mpsc::Sender<Item>>,
+    lost: Counter,
 }
 
 impl News {
     /// A handle, and what is told through it.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Item>) {
+    pub(crate) fn new(lost: Counter) -> (Self, mpsc::Receiver<Item>) {
         let (to_tell, told) = mpsc::channel(WAITING);
-        (Self { to_tell: Some(to_tell) }, told)
+        (Self { to_tell: Some(to_tell), lost }, told)
     }
 
     /// Waits for nobody.
@@ -48,6 +50,7 @@ impl News {
         if let Some(to_tell) = &self.to_tell
             && to_tell.try_send(item).is_err()
         {
+            self.lost.inc();
             tracing::debug!("news for the other workers are lost: their memory is as old as its time to live");
         }
     }

@@ -221,6 +221,20 @@ async fn channels_are_answered_in_their_order() {
     assert_eq!(server.asked(), 1);
 }
 
+/// Told or kept by a worker whose clock is wrong, it would overrule what is learnt after it.
+#[tokio::test]
+async fn a_verdict_from_the_future_is_none() {
+    let server = Server::answering("member").await;
+    let membership = membership(&server).await;
+    let dated = |ahead_ms: i64| format!("no {} {}", now_ms() + ahead_ms, now_ms() + 60_000 + ahead_ms);
+    membership.hear(ANN, NEWS, &dated(3_600_000)).await;
+    assert_eq!(known(&membership, NEWS).await, None);
+    membership.hear(ANN, NEWS, &dated(1_000)).await;
+    assert_eq!(known(&membership, NEWS).await, Some(NO), "clocks are never quite the same");
+    membership.learn(ANN, NEWS, Answer::Yes, now_ms() / 1000 + 1, None).await;
+    assert_eq!(known(&membership, NEWS).await, Some(Answer::Yes), "what is learnt after it");
+}
+
 #[test]
 fn statuses_of_a_channel_give_three_answers() {
     let no = Answer::No { banned: false };
