@@ -38,7 +38,7 @@ use crate::{
     metrics::{HandlerMetrics, IntakeMetrics},
     pressed::Pressed,
     store::{Store, epochs::Epoch, error::StoreError, tasks::TaskRow},
-    telegram::{Telegram, error::Error},
+    telegram::{Telegram, budget::Priority, error::Error},
     trial::Trial,
 };
 
@@ -316,9 +316,15 @@ impl Dispatch {
         let chat = ChatId(job.envelope.routing.0);
         let Self { groups, membership, enforcer, store, telegram, .. } = self;
         match task {
-            Task::Judge { user, bulk } => {
+            Task::Judge { user, bulk, recheck } => {
                 let review = Review { groups, membership, enforcer, store, telegram };
-                return review.judge(fence, chat, *user, *bulk).await;
+                let priority = if *bulk || *recheck { Priority::P2 } else { Priority::P1 };
+                let again = review.judge(fence, chat, *user, priority).await?;
+                if let Some(after) = again.filter(|_| !recheck) {
+                    // Whatever made it urgent has had its answer.
+                    enforcer.later(chat, &Task::Judge { user: *user, bulk: *bulk, recheck: true }, after).await?;
+                }
+                return Ok(again);
             }
             Task::Seek { channel, name, date_s, after } => {
                 // The private chat with a person has the person's id.

@@ -228,6 +228,9 @@ pub(crate) enum Task {
         /// One of many: behind everything that somebody waits for.
         #[serde(default)]
         bulk: bool,
+        /// Nothing has happened: it is only looked whether it still does.
+        #[serde(default)]
+        recheck: bool,
     },
     /// Asked in the person's own lane: in which of the groups that require this channel is somebody who has left it?
     Seek {
@@ -399,7 +402,11 @@ mod tests {
     fn tasks_are_written_and_read_for_ever() {
         let tidy = vec![MessageId(3), MessageId(4)];
         let cases = [
-            (Task::Judge { user: UserId(7), bulk: true }, r#"{"task":"judge","user":7,"bulk":true}"#, "judge:7"),
+            (
+                Task::Judge { user: UserId(7), bulk: true, recheck: false },
+                r#"{"task":"judge","user":7,"bulk":true,"recheck":false}"#,
+                "judge:7",
+            ),
             (
                 Task::Seek { channel: ChannelId(-5), name: "Ann".to_owned(), date_s: 9, after: Some(ChatId(-9)) },
                 r#"{"task":"seek","channel":-5,"name":"Ann","date_s":9,"after":-9}"#,
@@ -445,7 +452,7 @@ mod tests {
             assert!(task.key().starts_with(key), "{}", task.key());
         }
         let judge = serde_json::from_str::<Task>(r#"{"task":"judge","user":7}"#).expect("a task");
-        assert_eq!(judge, Task::Judge { user: UserId(7), bulk: false });
+        assert_eq!(judge, Task::Judge { user: UserId(7), bulk: false, recheck: false });
         let progress = serde_json::from_str::<Task>(r#"{"task":"progress","message":3,"total":12}"#).expect("a task");
         assert_eq!(progress, Task::Progress { message: MessageId(3), total: 12, before: None });
         let say = serde_json::from_str::<Task>(r#"{"task":"say","text":"Hi","topic":null,"tidy":[]}"#).expect("a task");
@@ -462,7 +469,7 @@ mod tests {
             buttons: None,
             stay: Stay::Briefly,
         };
-        let judge = Task::Judge { user: UserId(7), bulk: false };
+        let judge = Task::Judge { user: UserId(7), bulk: false, recheck: false };
         let cases = [
             (judge.clone(), Some(judge)),
             (Task::Warn, Some(Task::Warn)),

@@ -20,7 +20,9 @@ pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod tasks;
 
-use crate::{fence, store::error::StoreError, telegram};
+use std::time::Duration;
+
+use crate::{fence, policy, store::error::StoreError, telegram};
 
 /// Why a handler did not finish. What a person should hear is a reply, not an error.
 #[derive(Debug, thiserror::Error)]
@@ -31,4 +33,21 @@ pub enum HandlerError {
     Telegram(#[from] telegram::error::Error),
     #[error(transparent)]
     Fenced(#[from] fence::Broken),
+}
+
+impl HandlerError {
+    /// A question has to wait for its turn: nobody was asked.
+    pub(crate) fn has_to_wait(retry_after: Duration) -> Self {
+        Self::Telegram(telegram::error::Error::FloodWait { retry_after, asked: false })
+    }
+
+    /// So long that the chat must not be held up for it.
+    pub(crate) fn waits_long(&self) -> bool {
+        match self {
+            Self::Telegram(telegram::error::Error::FloodWait { retry_after, asked: false }) => {
+                !policy::is_soon(*retry_after)
+            }
+            _ => false,
+        }
+    }
 }

@@ -18,7 +18,7 @@ pub(crate) enum Answer {
     },
     /// Could not be found out this time. Never punishes.
     Unknown,
-    /// Telegram was not asked: the question has to wait its turn for longer than anybody waits in a call, but not for long. Unknown until then.
+    /// Telegram was not asked: the question has to wait its turn for longer than anybody waits in a call. Unknown until then.
     NotYet(Duration),
     /// Cannot be found out until the channel's admins mend its set-up. Never punishes, and nobody stays muted because of it.
     Broken,

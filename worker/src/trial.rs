@@ -14,7 +14,7 @@ use crate::{
         Store,
         mutes::{Mute, MuteState},
     },
-    telegram::{Telegram, budget::Priority},
+    telegram::{Telegram, budget::Priority, error::Error},
 };
 
 /// What a trial finds.
@@ -50,7 +50,8 @@ pub(crate) struct Trial<'a> {
 
 impl Trial<'_> {
     /// # Errors
-    /// The database is away, or the shard is not ours any more: then nobody is asked about its groups either. That Telegram does not say is a finding: nobody is punished for it.
+    /// The database is away, or the shard is not ours any more: then nobody is asked about its groups either. Or a question has to wait for its
+    /// turn. That Telegram does not say is a finding: nobody is punished for it.
     pub(crate) async fn hold(
         &self,
         fence: &Fence,
@@ -62,7 +63,7 @@ impl Trial<'_> {
         let facts = self.facts(rules, user, freshness).await;
         match policy::judge(rules.settings.require, &facts) {
             Standing::Met => return Ok(Found::Innocent(policy::met_as(&facts))),
-            Standing::Unknown => return Ok(Found::Innocent("unknown")),
+            Standing::Unknown => return unknown(&facts),
             Standing::Missing(_) if rules.allowed.contains(&user.0) => return Ok(Found::Innocent("allowed")),
             Standing::Missing(_) => {}
         }
@@ -70,13 +71,21 @@ impl Trial<'_> {
         match self.groups.admins(group).await {
             Ok(admins) if admins.contains(&user) => return Ok(Found::Innocent("admin")),
             Ok(_) => {}
-            Err(_) => return Ok(Found::Innocent("unknown")),
+            Err(err) => {
+                return match *err {
+                    Error::FloodWait { retry_after, asked: false } => Err(HandlerError::has_to_wait(retry_after)),
+                    _ => Ok(Found::Innocent("unknown")),
+                };
+            }
         }
         let last = self.store.last_mute(group, user).await?;
         fence.check()?;
         let looked = self.telegram.dated_member(group, user, Priority::P1).await;
         let looked_ms = looked.as_ref().map_or(0, |(_, asked_ms)| *asked_ms);
         let member = looked.map(|(member, _)| member);
+        if let Err(Error::FloodWait { retry_after, asked: false }) = member {
+            return Err(HandlerError::has_to_wait(retry_after));
+        }
         // Restricting somebody who is not in the group would leave a restriction behind.
         if let Ok(member) = &member
             && member.is_member != Some(true)
@@ -92,7 +101,8 @@ impl Trial<'_> {
         let missing = match policy::judge(rules.settings.require, &facts) {
             Standing::Met => return Ok(Found::Innocent(policy::met_as(&facts))),
             Standing::Missing(missing) if policy::is_fresh(&facts, shared::clock::now_ms()) => missing,
-            Standing::Missing(_) | Standing::Unknown => return Ok(Found::Innocent("unknown")),
+            Standing::Missing(_) => return Ok(Found::Innocent("unknown")),
+            Standing::Unknown => return unknown(&facts),
         };
         let open = last.as_ref().filter(|mute| mute.state != MuteState::Closed);
         Ok(match ledger::presence(&member, open) {
@@ -107,5 +117,12 @@ impl Trial<'_> {
 
     async fn facts(&self, rules: &Rules, user: UserId, freshness: Freshness) -> Vec<Fact> {
         self.membership.facts(user, rules.channel_ids(), freshness, Priority::P1).await
+    }
+}
+
+fn unknown(facts: &[Fact]) -> Result<Found, HandlerError> {
+    match policy::not_yet(facts) {
+        Some(wait) => Err(HandlerError::has_to_wait(wait)),
+        None => Ok(Found::Innocent("unknown")),
     }
 }

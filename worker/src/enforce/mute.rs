@@ -175,6 +175,6 @@ impl Enforcer {
     /// A look at the person 10 to 30 s from now: spread, so that a raid is not followed by a second one of questions.
     pub(super) fn look_again(&self, group: ChatId, user: UserId) -> NewTask {
         let after = Duration::from_secs(rand::rng().random_range(10..=30));
-        task(group, &Task::Judge { user, bulk: false }, after)
+        task(group, &Task::Judge { user, bulk: false, recheck: true }, after)
     }
 }

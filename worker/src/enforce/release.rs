@@ -45,7 +45,10 @@ impl Enforcer {
             let some = self.store.open_mutes_in(group, after, MUTES_AT_ONCE).await?;
             let Some(last) = some.last() else { return Ok(tasks) };
             after = last.id;
-            let judge = |mute: &Mute| task(group, &Task::Judge { user: mute.user, bulk: true }, Duration::ZERO);
+            let judge = |mute: &Mute| {
+                let judge = Task::Judge { user: mute.user, bulk: true, recheck: false };
+                task(group, &judge, Duration::ZERO)
+            };
             tasks.extend(some.iter().map(judge));
         }
     }

@@ -106,7 +106,7 @@ async fn allow_one(
     who: &Allowed,
     by: UserId,
 ) -> Result<(), HandlerError> {
-    let judge = task(group, &Task::Judge { user: UserId(who.subject), bulk: false }, Duration::ZERO);
+    let judge = task(group, &Task::Judge { user: UserId(who.subject), bulk: false, recheck: false }, Duration::ZERO);
     fence.check()?;
     desk.store.allow(fence.into(), group, who, by, &[judge]).await?;
     desk.groups.forget(group).await;

@@ -51,7 +51,10 @@ pub(crate) async fn on_join(
         }
     }
     let trials = joined.people.iter().map(|person| trial.hold(fence, group, &rules, person.id, Freshness::Fresh));
-    let found = try_join_all(trials).await?;
+    let found = match try_join_all(trials).await {
+        Err(err) if err.waits_long() => return Ok("unknown"),
+        found => found?,
+    };
     let mut outcome = "subscribed";
     let mut offenders = Vec::new();
     for (person, found) in joined.people.iter().zip(found) {

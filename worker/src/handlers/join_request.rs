@@ -49,7 +49,10 @@ pub(crate) async fn on_request(
     if rules.paused {
         return Ok("paused");
     }
-    let standing = standing(trial, &rules, user, Freshness::Fresh).await;
+    let standing = match standing(trial, &rules, user, Freshness::Fresh).await {
+        Err(err) if err.waits_long() => Standing::Unknown,
+        standing => standing?,
+    };
     if rules.settings.mode == Mode::Observe {
         tracing::info!(chat.id = group.0, user.id = user.0, ?standing, "a request to join: observed, not handled");
         return Ok("observed");
@@ -103,7 +106,7 @@ pub(crate) async fn review(
         // The admins may decide meanwhile; what is left when the bot has its rights again is its own.
         return Ok(Some(policy::recheck_after(age)));
     }
-    match standing(trial, &rules, user, Freshness::Anew).await {
+    match standing(trial, &rules, user, Freshness::Anew).await? {
         Standing::Met => enforcer.admit(fence, &request).await?,
         Standing::Missing(missing) => tell(trial, enforcer, fence, &rules, &request, &missing).await?,
         Standing::Unknown => {}
@@ -115,12 +118,22 @@ fn is_gate(rules: &Rules) -> bool {
     rules.settings.join_requests == JoinRequests::Gate
 }
 
-async fn standing(trial: &Trial<'_>, rules: &Rules, user: UserId, freshness: Freshness) -> Standing {
+/// # Errors
+/// A question has to wait for its turn.
+async fn standing(
+    trial: &Trial<'_>,
+    rules: &Rules,
+    user: UserId,
+    freshness: Freshness,
+) -> Result<Standing, HandlerError> {
     if rules.allowed.contains(&user.0) {
-        return Standing::Met;
+        return Ok(Standing::Met);
     }
     let facts = trial.membership.facts(user, rules.channel_ids(), freshness, Priority::P1).await;
-    policy::judge_entry(rules.settings.require, &facts)
+    match (policy::judge_entry(rules.settings.require, &facts), policy::not_yet(&facts)) {
+        (Standing::Unknown, Some(wait)) => Err(HandlerError::has_to_wait(wait)),
+        (standing, _) => Ok(standing),
+    }
 }
 
 async fn waiting(trial: &Trial<'_>, group: ChatId, user: UserId) -> Result<Option<JoinRequest>, HandlerError> {

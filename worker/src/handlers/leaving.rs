@@ -54,15 +54,25 @@ pub(crate) async fn seek(trial: &Trial<'_>, enforcer: &Enforcer, sought: &Sought
     let priority = if after.is_none() { Priority::P1 } else { Priority::P2 };
     let looks = join_all(page.iter().map(|group| is_there(trial, *group, user, priority))).await;
     let left = Task::Left { user, name: name.to_owned(), date_s };
+    let is_last = i64::try_from(page.len()).is_ok_and(|len| len < PAGE);
     let mut tasks: Vec<NewTask> = Vec::new();
+    let (mut asked, mut wait) = (after, (!is_last).then_some(PAGE_EVERY));
     for (group, is_there) in page.iter().zip(looks) {
-        if is_there? {
-            tasks.push(task(*group, &left, Duration::ZERO));
+        match is_there {
+            Ok(true) => tasks.push(task(*group, &left, Duration::ZERO)),
+            Ok(false) => {}
+            // The others are asked about when it is their turn, and not all of them once more.
+            Err(HandlerError::Telegram(Error::FloodWait { retry_after, asked: false })) if asked != after => {
+                wait = Some(retry_after);
+                break;
+            }
+            Err(err) => return Err(err),
         }
+        asked = Some(*group);
     }
-    if let Some(last) = page.last().filter(|_| i64::try_from(page.len()).is_ok_and(|len| len == PAGE)) {
-        let next = Task::Seek { channel, name: name.to_owned(), date_s, after: Some(*last) };
-        tasks.push(task(user.into(), &next, PAGE_EVERY));
+    if let Some(wait) = wait {
+        let next = Task::Seek { channel, name: name.to_owned(), date_s, after: asked };
+        tasks.push(task(user.into(), &next, wait));
     }
     let rows = trial.store.add_tasks(&tasks).await?;
     enforcer.bell().ring(rows.iter().map(|row| row.shard));

@@ -68,7 +68,7 @@ impl Registry<'_> {
 
     /// Asks the lanes of the groups where they are muted, or wait to be let in, to look again.
     async fn waiting_for(&self, user: UserId) -> Result<Vec<NewTask>, HandlerError> {
-        let judge = Task::Judge { user, bulk: false };
+        let judge = Task::Judge { user, bulk: false, recheck: false };
         let muted = self.trial.store.open_mutes_of(user).await?;
         let asking = self.trial.store.open_join_requests_of(user).await?;
         let judged = muted.iter().map(|mute| task(mute.group, &judge, Duration::ZERO));

@@ -67,9 +67,15 @@ const BURST_S: i64 = 10;
 /// Messages that are older come from an outage. Seconds.
 const STALE_S: i64 = 15 * 60;
 
-/// So many people are judged at once: in a raid their questions wait in line, and what is known of the first would be too old to punish before
-/// the last are asked about.
-const TOGETHER: usize = 20;
+/// In a raid the questions about those who are judged at once wait in line, and what is known of the first must not grow too old to punish for
+/// before the last are asked about: so they are as many as can be asked about within this time.
+const A_ROUND: Duration = Duration::from_millis(500);
+
+/// But no fewer: their questions are under way side by side.
+const FEWEST: usize = 5;
+
+/// And no more.
+const MOST: usize = 20;
 
 /// Handles messages of one chat, oldest first, and says what became of each. From the first on whose author cannot be asked about yet, all are
 /// held: what is deleted goes in the order in which it came.
@@ -89,9 +95,10 @@ pub(crate) async fn on_messages(
     if rules.paused {
         return Ok(vec![Fate::Stands("paused"); messages.len()]);
     }
+    let together = court.telegram.questions_within(A_ROUND).clamp(FEWEST, MOST);
     let mut fates = Vec::with_capacity(messages.len());
     while fates.len() < messages.len() {
-        let round = first_few(&messages[fates.len()..]);
+        let round = first_few(&messages[fates.len()..], together);
         fates.extend(judge(court, enforcer, fence, group, &rules, round).await?);
         if let Some(held @ Fate::Held(_)) = fates.last().copied() {
             fates.resize(messages.len(), held);
@@ -100,13 +107,13 @@ pub(crate) async fn on_messages(
     Ok(fates)
 }
 
-/// The first messages, by so many people as are judged together.
-fn first_few<'a>(messages: &'a [Posted<'a>]) -> &'a [Posted<'a>] {
+/// The first messages, by so many people.
+fn first_few<'a>(messages: &'a [Posted<'a>], together: usize) -> &'a [Posted<'a>] {
     let mut people = BTreeSet::new();
     let fits = |posted: &&Posted<'_>| match &posted.message.author {
         Author::Person(person) => {
             people.insert(person.id);
-            people.len() <= TOGETHER
+            people.len() <= together
         }
         Author::Channel(_) | Author::AnonymousAdmin | Author::Exempt(_) => true,
     };
@@ -247,7 +254,8 @@ enum Verdict {
 
 /// What is unknown because nobody could be asked yet is asked later; the rest stands.
 fn undecided(facts: &[Fact]) -> Verdict {
-    policy::not_yet(facts).map_or(Verdict::Stands("unknown"), Verdict::Held)
+    let soon = policy::not_yet(facts).filter(|wait| policy::is_soon(*wait));
+    soon.map_or(Verdict::Stands("unknown"), Verdict::Held)
 }
 
 /// Everything a trial looks at.
@@ -280,13 +288,15 @@ impl Court<'_> {
         match self.groups.admins(group).await {
             Ok(admins) if admins.contains(&user) => return Ok(Verdict::Stands("admin")),
             Ok(_) => {}
-            Err(Error::FloodWait { retry_after, asked: false }) if policy::is_soon(retry_after) => {
-                return Ok(Verdict::Held(retry_after));
-            }
             Err(err) => {
+                if let Error::FloodWait { retry_after, asked: false } = *err
+                    && policy::is_soon(retry_after)
+                {
+                    return Ok(Verdict::Held(retry_after));
+                }
                 tracing::warn!(
                     chat.id = group.0,
-                    error = &err as &dyn std::error::Error,
+                    error = &*err as &dyn std::error::Error,
                     "admins unknown: the message stands"
                 );
                 return Ok(Verdict::Stands("unknown"));

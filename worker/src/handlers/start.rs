@@ -134,7 +134,7 @@ fn held(person: &Person, places: &Places) -> Option<Words> {
 }
 
 fn judge(group: ChatId, user: UserId) -> NewTask {
-    task(group, &Task::Judge { user, bulk: false }, Duration::ZERO)
+    task(group, &Task::Judge { user, bulk: false, recheck: false }, Duration::ZERO)
 }
 
 impl Porch<'_> {

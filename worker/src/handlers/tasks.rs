@@ -52,12 +52,11 @@ impl Review<'_> {
         fence: &Fence,
         group: ChatId,
         user: UserId,
-        bulk: bool,
+        priority: Priority,
     ) -> Result<Option<Duration>, HandlerError> {
         let Some(mute) = self.store.last_mute(group, user).await? else { return Ok(None) };
-        let priority = if bulk { Priority::P2 } else { Priority::P1 };
         if mute.state == MuteState::Closed {
-            return self.after_the_end(fence, &mute, priority).await;
+            return self.after_the_end(fence, &mute).await;
         }
         let rules = self.groups.rules(group).await?;
         let deserved = match &rules {
@@ -151,12 +150,7 @@ impl Review<'_> {
     }
 
     /// A mute whose call timed out may land after its release. It would look exactly as the closed record says. Says when to look once more.
-    async fn after_the_end(
-        &self,
-        fence: &Fence,
-        mute: &Mute,
-        priority: Priority,
-    ) -> Result<Option<Duration>, HandlerError> {
+    async fn after_the_end(&self, fence: &Fence, mute: &Mute) -> Result<Option<Duration>, HandlerError> {
         let ended = mute.closed_ms.map_or(0, |closed_ms| shared::clock::now_ms() - closed_ms);
         let ended = Duration::from_millis(u64::try_from(ended).unwrap_or(0));
         let [first, ..] = LOOKS_AFTER_THE_END;
@@ -164,7 +158,7 @@ impl Review<'_> {
             // A question about something else has taken the place of the later look (two of one key are one): this one does its work.
             return Ok(Some(first));
         }
-        match self.lift_late(fence, mute, priority).await {
+        match self.lift_late(fence, mute).await {
             Ok(()) => {}
             Err(err @ HandlerError::Telegram(Error::FloodWait { .. } | Error::Unavailable(_))) => return Err(err),
             // The bot is out of the group or lacks the right. It may not be so at the next look.
@@ -180,11 +174,11 @@ impl Review<'_> {
         Ok(next.filter(|_| mute.until_s > shared::clock::now_s()).map(|after| after.saturating_sub(ended)))
     }
 
-    async fn lift_late(&self, fence: &Fence, mute: &Mute, priority: Priority) -> Result<(), HandlerError> {
+    async fn lift_late(&self, fence: &Fence, mute: &Mute) -> Result<(), HandlerError> {
         fence.check()?;
-        let member = self.telegram.member(mute.group, mute.user, priority).await?;
+        let member = self.telegram.member(mute.group, mute.user, Priority::P2).await?;
         if ledger::muted(&member, mute) == Muted::ByUs {
-            self.enforcer.lift_late(fence, mute, priority).await?;
+            self.enforcer.lift_late(fence, mute, Priority::P2).await?;
         }
         Ok(())
     }
