@@ -17,7 +17,9 @@ use crate::{
 };
 
 /// Every so many messages is written by somebody new who is not subscribed; the others are posts of a channel.
-const STRANGERS: u32 = 4;
+const STRANGERS: usize = 4;
+/// What fills caches and pools.
+const WARMING_UP_S: u16 = 2;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A message, when it was written, and whether by somebody of whom nobody knows anything.
@@ -27,8 +29,8 @@ pub(super) async fn run(options: &Frozen, tell: &dyn Fn(&str)) -> anyhow::Result
     let Frozen { workers, groups, seconds, rate } = *options;
     let lasts = Duration::from_secs(seconds.into());
     let mut site = Site::open(workers, &FAST).await?;
-    let strangers = 2 * u32::from(seconds) * rate / STRANGERS / u32::from(groups) + 2;
-    let places = site.protected(groups, usize::try_from(strangers)?, 10).await?;
+    let messages = usize::try_from(rate)? * usize::from(2 * seconds + WARMING_UP_S);
+    let places = site.protected(groups, messages / STRANGERS / usize::from(groups) + 2, 10).await?;
     let world = site.split.world.clone();
     let voices: Vec<(ChatId, UserId, ChatId)> = places
         .iter()
@@ -45,23 +47,22 @@ pub(super) async fn run(options: &Frozen, tell: &dyn Fn(&str)) -> anyhow::Result
     let mut number = 0_usize;
     let mut say = |_| {
         number += 1;
-        let n = number % places.len();
         let at_ms = clock.now_ms();
-        let is_stranger = number.is_multiple_of(STRANGERS as usize);
+        let is_stranger = number.is_multiple_of(STRANGERS);
         let message = if is_stranger {
-            let place = &places[n].0;
-            let stranger = place.members[number / places.len() % place.members.len()];
+            let turn = number / STRANGERS;
+            let place = &places[turn % places.len()].0;
+            let stranger = place.members[turn / places.len()];
             world.say(place.group, stranger, "Buy this!").map(|message| (place.group, message))
         } else {
-            let (group, person, voice) = voices[n];
+            let (group, person, voice) = voices[number % places.len()];
             world.say_as_channel(group, voice, person, "Look at me!").map(|message| (group, message))
         };
         if let Ok(message) = message {
             said.push((message, at_ms, is_stranger));
         }
     };
-    // The first messages fill caches and pools.
-    evenly(rate, Duration::from_secs(2), &mut say).await;
+    evenly(rate, Duration::from_secs(WARMING_UP_S.into()), &mut say).await;
     let begun_ms = clock.now_ms();
     evenly(rate, lasts, &mut say).await;
     site.redis.signal(Signal::STOP)?;
