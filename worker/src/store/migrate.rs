@@ -49,6 +49,10 @@ pub enum SchemaError {
 /// Name and time (in milliseconds) of what the database has, by version.
 type Applied = BTreeMap<i64, (String, i64)>;
 
+/// How the name of a migration begins that takes away what earlier programs need. The others only add: a program that does not know them works
+/// as well with them as without (migrations/README.md).
+const CONTRACT: &str = "contract_";
+
 /// Where sqlx's migrator keeps them, unless told otherwise.
 const TABLE: &str = "_sqlx_migrations";
 
@@ -111,7 +115,10 @@ fn migrator(backend: Backend) -> Migrator {
 /// [`SchemaError::Newer`], [`SchemaError::Changed`] or [`SchemaError::Failed`], or the database is not available.
 pub async fn up(store: &Store) -> Result<(), SchemaError> {
     let mut tx = begin_alone(store).await?;
-    let migrator = migrator(store.backend);
+    let mut migrator = migrator(store.backend);
+    refuse_contracted(&migrator, &applied(&mut tx).await?)?;
+    // They only add.
+    migrator.set_ignore_missing(true);
     migrator.run_direct(None, &mut *tx.inner, false).await.map_err(|err| schema_error(&migrator, err))?;
     Ok(tx.commit().await?)
 }
@@ -124,7 +131,9 @@ pub async fn down(store: &Store, steps: usize) -> Result<(), SchemaError> {
     let mut tx = begin_alone(store).await?;
     let migrator = migrator(store.backend);
     let applied = applied(&mut tx).await?;
-    refuse_newer(&migrator, &applied)?;
+    if let Some((found, _)) = unknown(&migrator, &applied).next_back() {
+        return Err(SchemaError::Newer { found, known: newest(&migrator) });
+    }
     // Not `Migrator::undo`: its future cannot move between threads.
     for version in applied.into_keys().rev().take(steps) {
         let down = migrator.iter().find(|it| it.version == version && it.migration_type.is_down_migration());
@@ -163,7 +172,14 @@ pub async fn check(store: &Store) -> Result<(), SchemaError> {
     let mut tx = store.begin_unfenced().await?;
     let applied = applied(&mut tx).await?;
     let migrator = migrator(store.backend);
-    refuse_newer(&migrator, &applied)?;
+    refuse_contracted(&migrator, &applied)?;
+    if let Some((found, _)) = unknown(&migrator, &applied).next_back() {
+        tracing::info!(
+            found,
+            known = newest(&migrator),
+            "the database's schema is newer than this program, which works with it all the same"
+        );
+    }
     if migrator.iter().any(|migration| !applied.contains_key(&migration.version)) {
         let found = applied.keys().next_back().copied().unwrap_or(0);
         return Err(SchemaError::Older { found, known: newest(&migrator) });
@@ -202,11 +218,17 @@ async fn applied(tx: &mut Tx<'_>) -> Result<Applied, StoreError> {
     rows.iter().map(|row| Ok((row.int("version")?, (row.text("name")?, row.int("applied_ms")?)))).collect()
 }
 
-fn refuse_newer(migrator: &Migrator, applied: &Applied) -> Result<(), SchemaError> {
-    match applied.keys().rev().copied().find(|version| !migrator.version_exists(*version)) {
-        Some(found) => Err(SchemaError::Newer { found, known: newest(migrator) }),
+fn refuse_contracted(migrator: &Migrator, applied: &Applied) -> Result<(), SchemaError> {
+    match unknown(migrator, applied).rfind(|(_, name)| name.starts_with(CONTRACT)) {
+        Some((found, _)) => Err(SchemaError::Newer { found, known: newest(migrator) }),
         None => Ok(()),
     }
+}
+
+/// Versions and names of what the database has and this program does not know, oldest first.
+fn unknown<'a>(migrator: &'a Migrator, applied: &'a Applied) -> impl DoubleEndedIterator<Item = (i64, &'a str)> {
+    let known = |version: &i64| migrator.version_exists(*version);
+    applied.iter().filter(move |(version, _)| !known(version)).map(|(version, (name, _))| (*version, name.as_str()))
 }
 
 /// The names of the files that are built in, for the test that compares them with the folders.

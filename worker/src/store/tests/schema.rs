@@ -24,7 +24,8 @@ on_both!(
     up_down_up,
     several_at_once,
     missing_migrations_are_named,
-    a_newer_schema_is_refused,
+    a_schema_with_additions_serves_an_older_program,
+    a_schema_that_lacks_something_is_refused,
     a_changed_migration_is_refused,
     a_failing_migration_leaves_nothing_behind,
 );
@@ -85,17 +86,32 @@ async fn missing_migrations_are_named(db: &Database) {
     assert!(err.to_string().contains("run `worker migrate up`"), "{err}");
 }
 
-async fn a_newer_schema_is_refused(db: &Database) {
-    let store = &db.store;
+/// The database has been migrated by a later program.
+async fn later(store: &Store, version: i64, name: &str) {
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-                 SELECT 9999, 'later', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
-    store.run(store.sql("test", newer)).await.expect("a row");
-    for answer in [migrate::check(store).await, migrate::up(store).await, migrate::down(store, 1).await] {
-        assert!(matches!(answer, Err(SchemaError::Newer { found: 9999, known: NEWEST })), "{answer:?}");
+                 SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
+    store.run(store.sql("test", newer).bind(version).bind(name)).await.expect("a row");
+}
+
+async fn a_schema_with_additions_serves_an_older_program(db: &Database) {
+    let store = &db.store;
+    later(store, 9998, "later").await;
+    migrate::check(store).await.expect("it is not in the way");
+    migrate::up(store).await.expect("nothing to do");
+    let answer = migrate::down(store, 1).await;
+    assert!(matches!(answer, Err(SchemaError::Newer { found: 9998, known: NEWEST })), "{answer:?}");
+}
+
+async fn a_schema_that_lacks_something_is_refused(db: &Database) {
+    let store = &db.store;
+    later(store, 9998, "contract_later").await;
+    later(store, 9999, "later").await;
+    for answer in [migrate::check(store).await, migrate::up(store).await] {
+        assert!(matches!(answer, Err(SchemaError::Newer { found: 9998, known: NEWEST })), "{answer:?}");
     }
     let status = migrate::status(store).await.expect("an answer");
     let names: Vec<_> = status.iter().map(|m| m.name.as_str()).collect();
-    assert_eq!(names, KNOWN.iter().map(|(_, name)| *name).chain(["later"]).collect::<Vec<_>>());
+    assert_eq!(names, KNOWN.iter().map(|(_, name)| *name).chain(["contract_later", "later"]).collect::<Vec<_>>());
 }
 
 async fn a_changed_migration_is_refused(db: &Database) {
