@@ -3,10 +3,12 @@
 use anyhow::Context as _;
 use system_tests::{
     collector::{Collector, Span, SpanKind},
+    http, ports,
     process::Launch,
-    split::Split,
+    split::{Split, WEBHOOK_SECRET},
     wait::{PATIENCE, wait_for},
 };
+use telegram_sim::{faults::Fault, ledger::Calls};
 
 /// The spans of a trace that are of this name.
 fn named<'a>(trace: &[&'a Span], name: &str) -> anyhow::Result<&'a Span> {
@@ -98,6 +100,67 @@ async fn what_the_bot_does_later_stays_in_the_trace_of_what_caused_it() -> anyho
     wait_for("a task in the same trace", 2 * PATIENCE, tasks).await?;
     for process in [&mut gateway, &mut worker] {
         assert_eq!(process.stop().await?, 0);
+    }
+    Ok(())
+}
+
+/// With all that can be logged, and with everything going wrong that a secret might be told with.
+#[tokio::test]
+async fn secrets_are_in_no_trace_log_metric_or_error() -> anyhow::Result<()> {
+    let collector = Collector::start().await?;
+    let split = Split::prepare().await?.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url()).env("RUST_LOG", "trace");
+    let (mut gateway, mut worker) = split.start().await?;
+    let place = split.protected_group().await?;
+    let faults = [Fault::error(502, "Bad Gateway"), Fault::reply_lost(), Fault::error(404, "Not Found")];
+    for fault in faults {
+        split.sim.fault(fault.on("getChatMember").next(1));
+        let person = split.world.person_in(place.group, "Ann");
+        split.world.say(place.group, person, "Hello!")?;
+    }
+    let asked = |calls: &Calls| (calls.of("getChatMember").len() >= 4).then_some(());
+    split.sim.wait_for("the questions that fail", PATIENCE, asked).await?;
+    // A stranger's webhook, and one with a wrong secret.
+    let hook = format!("http://127.0.0.1:{}/telegram/webhook", split.webhook_port());
+    let forged = http::client().post(&hook).header("x-telegram-bot-api-secret-token", "guessed").send().await?;
+    assert_eq!(forged.status().as_u16(), 401);
+    let mut told = String::new();
+    for process in [&gateway, &worker] {
+        for page in ["/metrics", "/health", "/readyz", "/log"] {
+            told += &http::client().get(process.admin(page)).send().await?.text().await?;
+        }
+    }
+    for process in [&mut gateway, &mut worker] {
+        process.stop().await?;
+    }
+    let (id, key) = split.sim.token().split_once(':').context("a token")?;
+    let wrong = [
+        ("BOT_TOKEN", format!("{id}:TEST-hunter2"), vec![]),
+        ("DATABASE_URL", "postgres://gmbot:hunter2@127.0.0.1:1/gmbot".to_owned(), vec!["migrate", "status"]),
+        ("REDIS_URL", "redis://:hunter2@127.0.0.1:1/0".to_owned(), vec!["limits"]),
+    ];
+    for (name, value, command) in wrong {
+        let ended = split.worker().env(name, value).args(command).run(PATIENCE).await?;
+        assert_ne!(ended.code, 0, "{name}: {:?}", ended.lines);
+        told += &ended.lines.join("\n");
+    }
+    let nowhere = format!("http://127.0.0.1:{}", ports::free()?);
+    let nats = "nats://gmbot:hunter2@127.0.0.1:1".to_owned();
+    for (name, value, says) in [("NATS_URL", nats, "waiting for NATS"), ("TELEGRAM_API_URL", nowhere, "Telegram")] {
+        let mut lost = split.worker().env(name, value).spawn()?;
+        lost.line_with(says, PATIENCE).await?;
+        lost.stop().await?;
+        told += &lost.lines().join("\n");
+    }
+    for process in [&gateway, &worker] {
+        told += &process.lines().join("\n");
+    }
+    let traces = collector.taken();
+    assert!(told.contains("getChatMember") && traces.contains("getChatMember"), "it is all there");
+    for secret in [key, WEBHOOK_SECRET, "hunter2"] {
+        for (where_to, text) in [("traces", &traces), ("logs, metrics and errors", &told)] {
+            let found = text.lines().find(|line| line.contains(secret));
+            assert_eq!(found, None, "{secret} in {where_to}");
+        }
     }
     Ok(())
 }
