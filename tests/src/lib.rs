@@ -27,6 +27,7 @@ pub mod split;
 pub mod stage;
 pub mod standalone;
 
+pub mod bench;
 pub mod chaos;
 pub mod figures;
 pub mod load;

@@ -232,6 +232,10 @@ impl Process {
         self.child.exit_code().ok().flatten()
     }
 
+    pub fn pid(&self) -> i32 {
+        self.child.pid()
+    }
+
     /// Whether one of its threads works or would, were there a processor: also on a busy machine it is known so to do nothing but wait.
     pub fn is_busy(&self) -> bool {
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.pid()));

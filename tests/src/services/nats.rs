@@ -113,6 +113,11 @@ impl Nats {
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         self.server.stop(Signal::KILL).await
     }
+
+    /// None: it is not running.
+    pub fn pid(&self) -> Option<i32> {
+        self.server.pid()
+    }
 }
 
 /// Three servers that are one: what is stored with `NATS_REPLICAS=3` is on each, and two of them go on without the third.

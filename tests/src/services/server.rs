@@ -62,6 +62,11 @@ impl Server {
         &self.folder
     }
 
+    /// None: it is not running.
+    pub(super) fn pid(&self) -> Option<i32> {
+        self.child.as_ref().map(Child::pid)
+    }
+
     /// # Errors
     /// It is not running.
     pub(super) fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {

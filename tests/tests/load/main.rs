@@ -1,9 +1,13 @@
-//! A short run of each case of the load program: every goal but those of time, which a busy machine keeps nobody's. Longer and harder runs are
-//! commands: see the README.
+//! A short run of each case of the load program: every goal but those of time, which a busy machine keeps nobody's. And of each case of the bench:
+//! that it measures, not what. Longer and harder runs are commands: see the README.
 
+use anyhow::Context as _;
 use clap::Parser as _;
 use rstest::rstest;
-use system_tests::load::{self, options::Options};
+use system_tests::{
+    bench,
+    load::{self, options::Options},
+};
 use tokio::sync::Mutex;
 
 /// One at a time: they are meant to fill the machine.
@@ -21,5 +25,19 @@ async fn telegram_is_asked_no_more_than_it_bears(#[case] args: &str) -> anyhow::
     let _alone = ALONE.lock().await;
     let report = load::run(&options, &|line| eprintln!("{line}")).await?;
     assert!(report.is_good(false), "{report}");
+    Ok(())
+}
+
+#[rstest]
+#[case::gateway("gateway")]
+#[case::subscribers("subscribers")]
+#[case::tracing("tracing")]
+#[tokio::test]
+async fn every_variant_of_the_bench_does_its_work(#[case] case: &str) -> anyhow::Result<()> {
+    let options = bench::options::Options::try_parse_from(["bench", "--quick", case])?.settled();
+    let case = *options.cases().first().context("a case")?;
+    let _alone = ALONE.lock().await;
+    let table = bench::run(&options, case, &|line| eprintln!("{line}")).await?;
+    assert!(table.rows.len() > 1 && table.rows.iter().all(|row| row.per_second > 0.0), "{table}");
     Ok(())
 }
