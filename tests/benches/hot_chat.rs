@@ -9,16 +9,12 @@ use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use system_tests::{
-    split::{Split, stored},
+    figures::{Spread, Times},
+    load::stood::{Message, deletions},
+    split::{Split, UNLIMITED, stored},
     wait::wait_for,
 };
-use telegram_sim::{
-    faults::Fault,
-    ids::{ChatId, MessageId},
-    ledger::Call,
-    rights::AdminRights,
-    world::seeding::SeededGroup,
-};
+use telegram_sim::{faults::Fault, rights::AdminRights, world::seeding::SeededGroup};
 
 /// What each message of the hot chat costs at Telegram.
 const SLOW: Duration = Duration::from_millis(10);
@@ -36,14 +32,6 @@ const GOAL: f64 = 3.0;
 /// Nothing here takes this long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// So many messages a second are more than Telegram's limits let through; they are not what is measured.
-const LIMITS: [(&str, &str); 4] = [
-    ("LIMIT_SEND_PER_S", "2000"),
-    ("LIMIT_SEND_PER_GROUP_PER_MIN", "2000"),
-    ("LIMIT_READ_PER_S", "5000"),
-    ("LIMIT_MODERATE_PER_S", "5000"),
-];
-
 fn main() -> anyhow::Result<ExitCode> {
     // Cargo says this for `cargo bench`. Started in another way, as among all targets of `cargo test`, it has no work.
     if std::env::args().all(|argument| argument != "--bench") {
@@ -53,7 +41,7 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn measure() -> anyhow::Result<ExitCode> {
-    let split = LIMITS.iter().fold(Split::prepare().await?, |split, (name, value)| split.worker_env(name, value));
+    let split = UNLIMITED.iter().fold(Split::prepare().await?, |split, (name, value)| split.worker_env(name, value));
     let (mut gateway, mut worker) =
         (split.gateway().env("SHARDS", "1").spawn()?, split.worker().env("SHARDS", "1").spawn()?);
     gateway.ready().await?;
@@ -84,31 +72,18 @@ async fn measure() -> anyhow::Result<ExitCode> {
     let left = stored(&jetstream, "UPD").await?;
     let handled = split.sim.calls().of("restrictChatMember").in_chat(hot.group).len();
     println!("the hot chat afterwards: {handled} of {HOT_MESSAGES} muted, {left} in the queue");
-    let ratio = busy.p50_ms / quiet.p50_ms.max(1.0);
+    let ratio = busy.p50 / quiet.p50.max(1.0);
     let verdict = if ratio <= GOAL { "reached" } else { "MISSED" };
     println!("p50 beside it / alone:   {ratio:.1} (goal: at most {GOAL}) {verdict}");
     anyhow::ensure!(left > 0, "the hot chat was not hot to the end: nothing was measured");
     Ok(if ratio <= GOAL { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// How long messages stood, from when they were written to when the bot's call to delete them came.
-struct Stood {
-    p50_ms: f64,
-    p95_ms: f64,
-    count: usize,
-}
-
-impl std::fmt::Display for Stood {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "p50 {} ms, p95 {} ms, {} messages", self.p50_ms, self.p95_ms, self.count)
-    }
-}
-
 /// Everybody who has not written yet in an earlier part writes once.
-async fn part(split: &Split, cold: &[SeededGroup], number: usize) -> anyhow::Result<Stood> {
+async fn part(split: &Split, cold: &[SeededGroup], number: usize) -> anyhow::Result<Spread> {
     let each = MESSAGES / COLD_CHATS;
     let began = split.sim.last_call();
-    let mut said: BTreeMap<(ChatId, MessageId), i64> = BTreeMap::new();
+    let mut said: BTreeMap<Message, i64> = BTreeMap::new();
     let mut pace = tokio::time::interval(EVERY);
     for n in number * each..(number + 1) * each {
         for place in cold {
@@ -119,25 +94,11 @@ async fn part(split: &Split, cold: &[SeededGroup], number: usize) -> anyhow::Res
         }
     }
     let stood = async || {
-        let calls = split.sim.calls_after(began);
-        let deleted: BTreeMap<(ChatId, MessageId), i64> = calls.iter().flat_map(|call| deleted(call)).collect();
-        let stood = said.iter().filter_map(|(message, said)| Some(deleted.get(message)? - said));
-        let stood: Vec<i64> = stood.collect();
+        let deleted = deletions(&split.sim.calls_after(began));
+        let stood = said.iter().filter_map(|(message, said)| i32::try_from(deleted.get(message)? - said).ok());
+        let stood: Vec<f64> = stood.map(f64::from).collect();
         if stood.len() == said.len() { Ok(stood) } else { Err(format!("{} of {} are", stood.len(), said.len())) }
     };
-    let mut stood = wait_for("all of them to be deleted", PATIENCE, stood).await?;
-    stood.sort_unstable();
-    let at = |percent: usize| {
-        let ms = stood.get(stood.len() * percent / 100).copied().unwrap_or_default();
-        u32::try_from(ms).map_or(f64::INFINITY, f64::from)
-    };
-    Ok(Stood { p50_ms: at(50), p95_ms: at(95), count: stood.len() })
-}
-
-/// The messages that a call deletes, and when it came.
-fn deleted(call: &Call) -> Vec<((ChatId, MessageId), i64)> {
-    let (Some(chat), true) = (call.chat(), call.method.starts_with("deleteMessage")) else { return Vec::new() };
-    let many = call.args.get("message_ids").and_then(|ids| ids.as_array()).into_iter().flatten();
-    let ids = many.chain(call.args.get("message_id")).filter_map(|id| id.as_i64());
-    ids.map(|id| ((chat, MessageId(id)), call.at_ms)).collect()
+    let stood = wait_for("all of them to be deleted", PATIENCE, stood).await?;
+    Ok(stood.into_iter().collect::<Times>().spread())
 }

@@ -8,7 +8,7 @@ pub mod options;
 mod press;
 mod report;
 mod site;
-mod stood;
+pub mod stood;
 
 use self::options::{Case, Options};
 pub use self::report::Report;

@@ -44,6 +44,14 @@ use crate::{
 /// `SHARDS`, unless a test sets another number.
 pub const SHARDS: u16 = 32;
 
+/// Settings of a worker: no limit of the bot's own is in the way of what is measured.
+pub const UNLIMITED: [(&str, &str); 4] = [
+    ("LIMIT_SEND_PER_S", "2000"),
+    ("LIMIT_SEND_PER_GROUP_PER_MIN", "2000"),
+    ("LIMIT_READ_PER_S", "5000"),
+    ("LIMIT_MODERATE_PER_S", "5000"),
+];
+
 /// What the gateway expects from Telegram.
 pub const WEBHOOK_SECRET: &str = "test-webhook-secret";
 

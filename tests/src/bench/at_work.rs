@@ -24,18 +24,12 @@ use crate::{
     ports,
     process::{Launch, Process, built},
     services::{nats::Nats, postgres::Postgres, redis::Redis},
-    split::{Servers, Split, migrate, stored},
+    split::{Servers, Split, UNLIMITED, migrate, stored},
     wait::{PATIENCE, wait_for},
 };
 
-/// No limit of the bot's own is in the way of what is measured, and the queue has room for a turn.
-const SETTINGS: [(&str, &str); 5] = [
-    ("LIMIT_SEND_PER_S", "2000"),
-    ("LIMIT_SEND_PER_GROUP_PER_MIN", "2000"),
-    ("LIMIT_READ_PER_S", "5000"),
-    ("LIMIT_MODERATE_PER_S", "5000"),
-    ("NATS_MAX_MIB", "4096"),
-];
+/// The queue has room for a turn.
+const ROOM: (&str, &str) = ("NATS_MAX_MIB", "4096");
 
 const GROUPS: usize = 100;
 const MEMBERS: usize = 10;
@@ -74,7 +68,7 @@ impl Site {
         let database = postgres.database_like("migrated", migrate).await?;
         let servers = Servers { nats: nats.account()?, database, redis: redis.database()? };
         let split = Split::on(servers).await?.silent();
-        let split = SETTINGS.iter().fold(split, |split, (name, value)| split.env(name, value));
+        let split = UNLIMITED.iter().chain([&ROOM]).fold(split, |split, (name, value)| split.env(name, value));
         let (mut gateway, mut worker) = split.start().await?;
         let owner = split.world.person("Olga");
         let channel = split.world.channel("News", Some("daily_news"), owner);

@@ -7,12 +7,13 @@ use telegram_sim::ids::{ChatId, UserId};
 use super::{
     options::Frozen,
     report::Report,
-    site::{FAST, Site, evenly},
+    site::{Site, evenly},
     stood::{Message, deletions},
 };
 use crate::{
     child::Signal,
     figures::{Spread, Times},
+    split::UNLIMITED,
     wait::wait_for,
 };
 
@@ -28,7 +29,7 @@ type Said = (Message, i64, bool);
 pub(super) async fn run(options: &Frozen, tell: &dyn Fn(&str)) -> anyhow::Result<Report> {
     let Frozen { workers, groups, seconds, rate } = *options;
     let lasts = Duration::from_secs(seconds.into());
-    let mut site = Site::open(workers, &FAST).await?;
+    let mut site = Site::open(workers, &UNLIMITED).await?;
     let messages = usize::try_from(rate)? * usize::from(2 * seconds + WARMING_UP_S);
     let places = site.protected(groups, messages / STRANGERS / usize::from(groups) + 2, 10).await?;
     let world = site.split.world.clone();

@@ -16,10 +16,10 @@ use tokio::{
 use super::{
     options::Press,
     report::Report,
-    site::{FAST, Site},
+    site::Site,
     stood::{Message, deletions},
 };
-use crate::{figures::Times, process::Process, wait::wait_for};
+use crate::{figures::Times, process::Process, split::UNLIMITED, wait::wait_for};
 
 /// Telegram names no limit for questions and deletions: with these the warnings are what waits.
 const QUICK: [(&str, &str); 2] = [("LIMIT_READ_PER_S", "2000"), ("LIMIT_MODERATE_PER_S", "2000")];
@@ -44,7 +44,7 @@ pub(super) async fn run(options: &Press, tell: &dyn Fn(&str)) -> anyhow::Result<
     let Press { workers, groups, warnings, presses } = *options;
     let parts = usize::from(presses) + usize::from(warnings) + 1;
     anyhow::ensure!(usize::from(groups) >= parts, "--groups has to be at least {parts}");
-    let mut site = Site::open(workers, &FAST).await?;
+    let mut site = Site::open(workers, &UNLIMITED).await?;
     let places = site.protected(groups, 1, GROUPS_A_CHANNEL).await?;
     tell(&format!("{groups} groups are protected"));
     let (theirs, rest) = places.split_at(presses.into());

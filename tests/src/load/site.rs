@@ -30,14 +30,6 @@ pub(super) fn strict() -> FloodLimits {
     }
 }
 
-/// No limit of the bot's own is in the way of what is measured.
-pub(super) const FAST: [(&str, &str); 4] = [
-    ("LIMIT_SEND_PER_S", "2000"),
-    ("LIMIT_SEND_PER_GROUP_PER_MIN", "2000"),
-    ("LIMIT_READ_PER_S", "5000"),
-    ("LIMIT_MODERATE_PER_S", "5000"),
-];
-
 pub(super) struct Site {
     pub split: Split,
     pub redis: Redis,

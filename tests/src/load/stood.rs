@@ -7,10 +7,10 @@ use telegram_sim::{
     ledger::{Call, Calls},
 };
 
-pub(super) type Message = (ChatId, MessageId);
+pub type Message = (ChatId, MessageId);
 
 /// When each message was deleted first, in the simulator's milliseconds.
-pub(super) fn deletions(calls: &Calls) -> BTreeMap<Message, i64> {
+pub fn deletions(calls: &Calls) -> BTreeMap<Message, i64> {
     let mut deletions = BTreeMap::new();
     for (message, at_ms) in calls.iter().flat_map(|call| deleted(call)) {
         deletions.entry(message).or_insert(at_ms);
