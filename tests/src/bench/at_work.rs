@@ -108,16 +108,22 @@ impl Site {
         config.subjects = vec!["bare.*".to_owned()];
         config.metadata.clear();
         // All of a turn waits in few subjects.
-        config.max_messages_per_subject = -1;
+        config.max_messages_per_subject = 100_000_000;
         jetstream.get_or_create_stream(config).await?;
         let port = ports::free()?;
         let launch = Launch::new("reference", built().join("bench"))
             .silent()
             .args(["reference", "--nats-url", &self.split.servers.nats, "--port", &port.to_string()])
             .args(drain.then_some("--drain"));
-        let process = launch.spawn()?;
+        let mut process = launch.spawn()?;
         let listens = async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.map(drop);
-        wait_for("the reference to listen", PATIENCE, async || listens().await.map_err(|err| err.to_string())).await?;
+        let listening = wait_for("the reference to listen", PATIENCE, async || match process.exit_code() {
+            Some(code) => Ok(Some(code)),
+            None => listens().await.map(|()| None).map_err(|err| err.to_string()),
+        });
+        if let Some(code) = listening.await? {
+            anyhow::bail!("the reference ended with {code}: {:?}", process.lines());
+        }
         Ok(AtWork { processes: vec![("reference", process)], port, drains: drain.then_some(reference::STREAM) })
     }
 

@@ -10,7 +10,7 @@ use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post}
 use futures::StreamExt as _;
 use tokio::{net::TcpListener, task::JoinSet};
 
-use crate::split::SHARDS;
+use crate::{services::nats, split::SHARDS};
 
 /// Its stream, with the settings of gmbot's.
 pub(super) const STREAM: &str = "BARE";
@@ -23,7 +23,7 @@ const IN_HAND: i64 = 256;
 /// # Errors
 /// NATS is not there, or has no such stream.
 pub async fn serve(nats_url: &str, port: u16, drain: bool) -> anyhow::Result<()> {
-    let jetstream = jetstream::new(async_nats::connect(nats_url).await?);
+    let jetstream = jetstream::new(nats::connect(nats_url).await?);
     let mut tasks = JoinSet::new();
     if drain {
         let stream = jetstream.get_stream(STREAM).await.context("the bench makes it")?;

@@ -127,7 +127,8 @@ async fn take_turns(options: &Options, variants: &mut [Variant<'_>], tell: &dyn 
             let turn = site.turn(options, &at_work).await?;
             tell(&format!("run {run} of {}, {}: {:.0} a second", options.runs, variant.name, turn.per_second()));
             variant.turns.push(turn);
-            let lines = at_work.processes.iter().map(|(_, process)| process.lines_with("traces").len()).max();
+            let lines =
+                at_work.processes.iter().map(|(_, process)| process.lines_with("traces cannot be sent").len()).max();
             variant.lines = variant.lines.max(lines.unwrap_or_default());
             at_work.stop().await?;
             site.purge().await?;
