@@ -31,6 +31,8 @@ find_server() { command -v "$1" || compgen -G "$2" | sort -V | tail -1 || true; 
 nats_server=${NATS_SERVER_BIN:-$(compgen -G "$target/tools/nats/bin/nats-server" || command -v nats-server || true)}
 redis_server=${REDIS_SERVER_BIN:-$(find_server redis-server /nonexistent)}
 initdb=$(find_server initdb '/usr/lib/postgresql/*/bin/initdb')
+# The other programs are beside it; a link to it may stand alone.
+[ -z "$initdb" ] || initdb=$(realpath "$initdb")
 for found in "$nats_server" "$redis_server" "$initdb"; do
     [ -n "$found" ] || fail "NATS, Redis or Postgres is not installed: run tests/install.sh"
 done
@@ -85,7 +87,8 @@ if [ ! -d "$place/postgres" ]; then
     "${as_postgres[@]}" "$initdb" -D "$place/postgres" -U gmbot --auth=trust --no-instructions >"$place/logs/initdb.log"
 fi
 start postgres "${as_postgres[@]}" "${initdb%initdb}postgres" -D "$place/postgres" -p "$postgres" -h 127.0.0.1 -k ''
-start nats "$nats_server" -c "$PWD/deploy/nats.conf" -a 127.0.0.1 -p "$nats" -sd "$place/nats"
+# In its folder: that is where its settings put what it stores.
+start nats env -C "$place" "$nats_server" -c "$PWD/deploy/nats.conf" -a 127.0.0.1 -p "$nats"
 start redis "$redis_server" --port "$redis" --bind 127.0.0.1 --save '' --appendonly no
 until_it postgres "${initdb%initdb}psql" -h 127.0.0.1 -p "$postgres" -U gmbot -d postgres -c 'SELECT 1'
 "${initdb%initdb}psql" -qh 127.0.0.1 -p "$postgres" -U gmbot -d postgres -tc "SELECT 1 FROM pg_database WHERE datname = 'gmbot'" | grep -q 1 ||
