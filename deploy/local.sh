@@ -3,14 +3,14 @@
 #
 #   tests/install.sh && deploy/local.sh      builds the programs, starts everything, and says where to look; Ctrl-C ends it all
 #
-# It has a folder of its own, target/local, for data and logs; `rm -rf target/local` forgets it. A `caddy` or `jaeger` that is installed is started
-# too. WORKERS (3) and GATEWAYS (2) say how many.
+# It has a folder of its own, target/local (PLACE names another), for data and logs; `rm -rf target/local` forgets it. A `caddy` or `jaeger` that is
+# installed is started too. WORKERS (3) and GATEWAYS (2) say how many, and PROGRAMS a folder with programs that are built already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-place=$target/local
-programs=$target/release
+place=$(realpath -m "${PLACE:-$target/local}")
+programs=${PROGRAMS:-$target/release}
 sim=8090 nats=4223 redis=6380 postgres=5433 webhook=8443
 
 # The same settings as in compose.yaml.
@@ -40,7 +40,7 @@ for port in $sim $nats $redis $postgres $webhook; do
     listens "$port" && fail "something listens on port $port already: is it running in another terminal?"
 done
 
-cargo build --locked --release -p gateway -p worker -p telegram-sim
+[ -n "${PROGRAMS:-}" ] || cargo build --locked --release -p gateway -p worker -p telegram-sim
 mkdir -p "$place/logs"
 chmod 755 "$place"
 
