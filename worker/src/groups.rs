@@ -223,7 +223,7 @@ impl Groups {
             let listed = self.telegram.admins(group, Priority::P0).await?;
             Ok(Arc::new(listed.into_iter().map(|(user, _)| user).collect()))
         };
-        self.admins.try_get_with(group, ask).await
+        self.admins.try_get_with(group, Box::pin(ask)).await
     }
 
     /// Takes note of what somebody is in the group now: drops the remembered list of admins if they were appointed or dismissed. Every mute

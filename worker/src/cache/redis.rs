@@ -12,6 +12,7 @@ use deadpool_redis::{
     Config, CreatePoolError, Pool, PoolConfig, Runtime,
     redis::{AsyncCommands as _, Client, FromRedisValue, Script, ToRedisArgs},
 };
+use futures::future::BoxFuture;
 use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
@@ -92,6 +93,8 @@ struct Outage {
     silences: u32,
     counted: Option<Instant>,
     pause_until: Option<Instant>,
+    /// A call is trying.
+    probing: bool,
 }
 
 impl Outage {
@@ -201,12 +204,12 @@ impl Redis {
     }
 
     /// Runs a script on these keys, the prefix before each. None: Redis is away.
-    pub(crate) async fn script<T: FromRedisValue>(
+    pub(crate) async fn script<T: FromRedisValue + Send>(
         &self,
         name: &'static str,
         script: &Script,
         keys: &[String],
-        args: impl ToRedisArgs,
+        args: impl ToRedisArgs + Send,
     ) -> Option<T> {
         self.bounded(name, async {
             let mut connection = self.pool.get().await?;
@@ -238,12 +241,20 @@ impl Redis {
     }
 
     /// Runs a call unless Redis is known to be away, and notes how it went.
-    async fn bounded<T>(&self, name: &'static str, call: impl Future<Output = Result<T, Failure>>) -> Option<T> {
+    fn bounded<'a, T: 'a>(
+        &'a self,
+        name: &'static str,
+        call: impl Future<Output = Result<T, Failure>> + Send + 'a,
+    ) -> impl Future<Output = Option<T>> + Send + 'a {
+        // In a box: making a connection takes 7 KB, and whatever calls Telegram would have them in its own future, and on its stack.
+        self.bounded_one(name, Box::pin(call))
+    }
+
+    async fn bounded_one<T>(&self, name: &'static str, call: BoxFuture<'_, Result<T, Failure>>) -> Option<T> {
         let leave = self.leave();
         if leave == Leave::None {
             return None;
         }
-        // In a box: making a connection takes 7 KB, and whatever calls Telegram would have them in its own future, and on its stack.
         let span = tracing::info_span!(
             "redis",
             otel.name = name,
@@ -254,11 +265,11 @@ impl Redis {
         );
         let call = async {
             if leave == Leave::ToProbe {
-                self.probe().await?;
+                Box::pin(self.probe()).await?;
             }
             call.await
         };
-        let call = tokio::time::timeout(self.timeout, Box::pin(call)).instrument(span.clone());
+        let call = tokio::time::timeout(self.timeout, call).instrument(span.clone());
         let failure = match call.await {
             Ok(Ok(value)) => {
                 self.answered(leave);
@@ -289,6 +300,7 @@ impl Redis {
             Some(until) if now < until => Leave::None,
             Some(_) => {
                 outage.pause_until = Some(now + outage.pause());
+                outage.probing = true;
                 Leave::ToProbe
             }
             None => Leave::Given,
@@ -298,7 +310,8 @@ impl Redis {
     /// How long until Redis is asked again that was silent a moment ago and may not be away.
     pub(crate) fn silence(&self) -> Option<Duration> {
         let outage = self.lock();
-        let left = outage.pause_until?.saturating_duration_since(Instant::now());
+        let pause = outage.pause_until?.saturating_duration_since(Instant::now());
+        let left = if outage.probing { pause.min(self.timeout) } else { pause };
         Some(left).filter(|left| !outage.is_known() && !left.is_zero())
     }
 
@@ -328,6 +341,7 @@ impl Redis {
         let was_known = outage.is_known();
         outage.silences = outage.silences.saturating_add(silences);
         outage.pause_until = Some(now + outage.pause());
+        outage.probing = false;
         if !was_known && outage.is_known() {
             self.away.set(1);
             tracing::warn!(why, "Redis does not answer: going on with memory and Telegram alone");

@@ -97,9 +97,10 @@ impl Telegram {
         let mut backoff = BACKOFF.into_iter();
         let mut resend_count: u32 = 0;
         loop {
-            let pass = self.turn(&terms, resend_count, latest_start).await?;
+            // In boxes: handlers call from deep within, and all of it is on their stack.
+            let pass = Box::pin(self.turn(&terms, resend_count, latest_start)).await?;
             let (started, asked_ms) = (Instant::now(), shared::clock::now_ms());
-            let outcome = self.request(&method, body.clone(), &terms, resend_count, read).await;
+            let outcome = Box::pin(self.request(&method, body.clone(), &terms, resend_count, read)).await;
             if let Some(pass) = pass {
                 pass.end(pace(&outcome, started.elapsed()));
             }
