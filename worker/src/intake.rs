@@ -108,7 +108,7 @@ pub(crate) struct Intake<Q: Deliver, H: Handle> {
     room: Room,
     metrics: IntakeMetrics,
     owned: Owned,
-    /// How many workers share the shards.
+    /// How many workers there are; 0: not known yet.
     workers: watch::Sender<u32>,
     /// Names this process in the leases; new at every start.
     owner: String,
@@ -126,12 +126,12 @@ impl<Q: Deliver, H: Handle> Intake<Q, H> {
             room: Room::new(),
             metrics,
             owned,
-            workers: watch::Sender::new(1),
+            workers: watch::Sender::new(0),
             owner,
         }
     }
 
-    /// How many workers share the shards, at all times.
+    /// How many workers there are, at all times; 0: not known yet.
     pub(crate) fn workers(&self) -> watch::Receiver<u32> {
         self.workers.subscribe()
     }

@@ -132,7 +132,7 @@ pub(super) async fn own<Q: Deliver, H: Handle>(
     misfit.why.get().map_or(Ok(()), |bad| Err(bad.clone()))
 }
 
-/// Tells how many workers share the shards, whenever that changes.
+/// Tells how many workers there are, whenever that changes.
 async fn count<Q: Deliver, H: Handle>(
     intake: Arc<Intake<Q, H>>,
     mut planned: watch::Receiver<Plan>,
@@ -140,7 +140,7 @@ async fn count<Q: Deliver, H: Handle>(
 ) {
     let follow = async {
         loop {
-            let workers = planned.borrow_and_update().workers.max(1);
+            let workers = planned.borrow_and_update().workers;
             intake.workers.send_if_modified(|before| std::mem::replace(before, workers) != workers);
             if planned.changed().await.is_err() {
                 return;

@@ -57,7 +57,7 @@ pub enum Priority {
 }
 
 /// A call that wants to be made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ask {
     pub(super) class: Class,
     /// None: the call is about no chat, or about one known only by name.
@@ -117,6 +117,8 @@ pub(super) struct Budget {
     whole: Rates,
     /// This worker's part of them.
     rates: Rates,
+    /// Who share them; None: not known yet.
+    workers: Option<u32>,
     buckets: HashMap<Bucket, Level>,
     /// The last 429 of each chat, newest at the end.
     floods: VecDeque<(Duration, Class, ChatId)>,
@@ -211,12 +213,25 @@ impl Rates {
 impl Budget {
     pub(super) fn new(config: &LimiterConfig) -> Self {
         let rates = Rates::new(config);
-        Self { whole: rates, rates, buckets: HashMap::new(), floods: VecDeque::new(), sweep_at: SWEEP_FROM }
+        Self {
+            whole: rates,
+            rates,
+            workers: None,
+            buckets: HashMap::new(),
+            floods: VecDeque::new(),
+            sweep_at: SWEEP_FROM,
+        }
     }
 
     /// From now on so many share the ceilings, each with a budget of its own.
     pub(super) fn share(&mut self, workers: u32) {
         self.rates = self.whole.divided(workers);
+        self.workers = Some(workers);
+    }
+
+    /// Whether nobody else calls, as far as is known: then nothing is taken that this budget does not know of.
+    pub(super) fn is_alone(&self) -> bool {
+        self.workers == Some(1)
     }
 
     /// Between two calls of a class, as all workers together may make them.

@@ -10,8 +10,8 @@
 //!
 //! The budget is the one in Redis, which all workers share. While Redis is away, and where there is none, it is this process's own: its
 //! share of the ceilings, from where the shared one was when it was last heard of. A Redis that is silent for a moment is not away: the other
-//! workers go on counting there, so messages wait until it is known. Where only some workers cannot reach Redis for long, these have their
-//! shares beside the whole that the others have.
+//! workers go on counting there, so messages wait until it is known; a worker without others goes on. Where only some workers cannot reach
+//! Redis for long, these have their shares beside the whole that the others have.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
@@ -183,7 +183,7 @@ impl Limiter {
         }
         turn.map_err(|_| {
             let refusal = self.budget().look(self.now(), &ask);
-            if ask.priority < Priority::P2 {
+            if ask.priority == Priority::P0 {
                 return self.until(refusal);
             }
             let opens = refusal.opens().unwrap_or_else(|| self.now());
@@ -206,11 +206,13 @@ impl Limiter {
 
     /// What cannot be told now is told with the next question.
     async fn tell_floods(&self, shared: &SharedBudget) {
-        let untold = std::mem::take(&mut *self.untold());
-        for (ask, until) in untold {
+        // Each goes when it is told: whoever tells may be given up half-way.
+        let untold = self.untold().clone();
+        for one in untold {
+            let (ask, until) = one;
             let left = until.saturating_sub(self.now());
-            if !left.is_zero() && !shared.flooded(&ask, left).await {
-                self.untold().push((ask, until));
+            if left.is_zero() || shared.flooded(&ask, left).await {
+                self.untold().retain(|other| *other != one);
             }
         }
     }
@@ -239,7 +241,7 @@ impl Limiter {
         let silence = self.shared.as_ref().and_then(SharedBudget::silence);
         let (now, mut budget) = (self.now(), self.budget());
         let answer = |ask: &Ask| match silence {
-            Some(left) if ask.class.is_of_messages() => {
+            Some(left) if ask.class.is_of_messages() && !budget.is_alone() => {
                 Err(Refusal { class_opens: Some(now + left), chat_opens: None })
             }
             _ => budget.reserve(now, ask),

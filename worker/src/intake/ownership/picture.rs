@@ -15,7 +15,7 @@ pub(super) struct Plan {
     pub(super) ours: BTreeSet<Shard>,
     with_others: BTreeSet<Shard>,
     has_others: bool,
-    /// How many share the shards, this one among them.
+    /// How many work, this one among them; 0: not known yet.
     pub(super) workers: u32,
 }
 
@@ -63,7 +63,11 @@ impl Picture {
     }
 
     pub(super) fn has_others(&self, me: &Worker) -> bool {
-        self.workers.keys().any(|worker| worker != me)
+        self.others(me).next().is_some()
+    }
+
+    fn others(&self, me: &Worker) -> impl Iterator<Item = &Worker> {
+        self.workers.keys().filter(move |worker| *worker != me)
     }
 
     /// `yields`: others shall have what is ours.
@@ -81,7 +85,8 @@ impl Picture {
             ours: shares.into_iter().filter(|(_, worker)| worker == me).map(|(shard, _)| shard).collect(),
             with_others: holders.into_iter().filter(|(_, holder)| holder != me).map(|(shard, _)| shard).collect(),
             has_others: self.has_others(me),
-            workers: u32::try_from(live.len()).unwrap_or(u32::MAX),
+            // Who yields works on until then.
+            workers: u32::try_from(self.others(me).count() + 1).unwrap_or(u32::MAX),
         }
     }
 }

@@ -244,6 +244,10 @@ async fn messages_wait_while_redis_is_silent_and_deletes_do_not() {
     let wait = limiter.try_send(&ask(Class::Send, CHAT, Priority::P0)).await.expect_err("silent");
     assert!((500..=1_100).contains(&wait.as_millis()), "{wait:?}");
     limiter.enter(ask(Class::Moderate, CHAT, Priority::P0), in_s(1)).await.expect("a delete goes").end(Pace::Fine);
+    limiter.share(2);
+    limiter.try_send(&ask(Class::Send, CHAT, Priority::P0)).await.expect_err("silent to both");
+    limiter.share(1);
+    limiter.try_send(&ask(Class::Send, CHAT, Priority::P0)).await.expect("nobody else counts there");
     server.signal("CONT");
 }
 
