@@ -34,6 +34,9 @@ const ROOM: (&str, &str) = ("NATS_MAX_MIB", "4096");
 const GROUPS: usize = 100;
 const MEMBERS: usize = 10;
 
+/// The reference has as many subjects.
+pub(super) const CHATS: usize = 4096;
+
 /// The number of the simulator's own updates stays far below.
 const FIRST_UPDATE: usize = 1_000_000_000;
 
@@ -105,7 +108,7 @@ impl Site {
         let jetstream = self.split.jetstream().await?;
         let mut config = jetstream.get_stream(STREAM).await?.cached_info().config.clone();
         config.name = reference::STREAM.to_owned();
-        config.subjects = vec!["bare.*".to_owned()];
+        config.subjects = vec!["bare.*.*".to_owned()];
         config.metadata.clear();
         // All of a turn waits in few subjects.
         config.max_messages_per_subject = 100_000_000;
@@ -161,11 +164,11 @@ impl Site {
     async fn load(&self, options: &Options, at_work: &AtWork, lasts: Duration) -> anyhow::Result<Posted> {
         let members = self.members.clone();
         let date_s = shared::clock::now_s();
-        // An update that waits nowhere goes to a chat of its own.
+        // Where nobody settles anything there have to be more chats, or they would be full.
         let is_spread = at_work.drains.is_none();
         let body = move |n: usize| {
             let (group, person) = members[n % members.len()];
-            let group = if is_spread { group.0 - i64::try_from(n).unwrap_or_default() } else { group.0 };
+            let group = if is_spread { group.0 - i64::try_from(n % CHATS).unwrap_or_default() } else { group.0 };
             update(FIRST_UPDATE + n, group, person, date_s)
         };
         let first = self.next.load(Ordering::Relaxed);

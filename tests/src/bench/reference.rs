@@ -10,6 +10,7 @@ use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post}
 use futures::StreamExt as _;
 use tokio::{net::TcpListener, task::JoinSet};
 
+use super::at_work::CHATS;
 use crate::{services::nats, split::SHARDS};
 
 /// Its stream, with the settings of gmbot's.
@@ -31,7 +32,7 @@ pub async fn serve(nats_url: &str, port: u16, drain: bool) -> anyhow::Result<()>
             let consumer = stream
                 .create_consumer(pull::Config {
                     durable_name: Some(format!("bare-{shard}")),
-                    filter_subject: format!("bare.{shard}"),
+                    filter_subject: format!("bare.{shard}.*"),
                     ack_policy: AckPolicy::Explicit,
                     max_ack_pending: IN_HAND,
                     ..pull::Config::default()
@@ -53,8 +54,8 @@ pub async fn serve(nats_url: &str, port: u16, drain: bool) -> anyhow::Result<()>
 
 async fn store(State(jetstream): State<jetstream::Context>, body: Bytes) -> StatusCode {
     // Something that differs, in place of the chat.
-    let shard =
-        body.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add((*byte).into())) % u64::from(SHARDS);
-    let stored = async { anyhow::Ok(jetstream.publish(format!("bare.{shard}"), body).await?.await?) };
+    let text = body.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add((*byte).into()));
+    let (shard, chat) = (text % u64::from(SHARDS), text % CHATS as u64);
+    let stored = async { anyhow::Ok(jetstream.publish(format!("bare.{shard}.{chat}"), body).await?.await?) };
     if stored.await.is_ok() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
