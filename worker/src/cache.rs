@@ -58,7 +58,7 @@ impl<K: Key, V: Value> Cache<K, V> {
         self.memory.get(key).await.into_iter().chain(fetched).max_by_key(Value::as_of_ms)
     }
 
-    /// Whether it is this process's turn to find the value out: no other has claimed it within that time.
+    /// Whether it is this process's turn to find the value out: no other has claimed it. A claim that is not kept lasts so long.
     pub(crate) async fn claim(&self, key: &K, lasts: Duration) -> bool {
         match &self.redis {
             Some(redis) => redis.claim(&claim(key), lasts).await.unwrap_or(true),
@@ -82,6 +82,13 @@ impl<K: Key, V: Value> Cache<K, V> {
         };
         redis.drop_key(&claim).await;
         found
+    }
+
+    /// What was claimed needs nobody any more.
+    pub(crate) async fn unclaim(&self, key: &K) {
+        if let Some(redis) = &self.redis {
+            redis.drop_key(&claim(key)).await;
+        }
     }
 
     async fn fetch(&self, key: &K) -> Option<V> {

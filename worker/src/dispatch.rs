@@ -320,11 +320,9 @@ impl Dispatch {
                 let review = Review { groups, membership, enforcer, store, telegram };
                 let priority = if *bulk || *recheck { Priority::P2 } else { Priority::P1 };
                 let again = review.judge(fence, chat, *user, priority).await?;
-                if let Some(after) = again.filter(|_| !recheck) {
-                    // Whatever made it urgent has had its answer.
-                    enforcer.later(chat, &Task::Judge { user: *user, bulk: *bulk, recheck: true }, after).await?;
-                }
-                return Ok(again);
+                let Some(after) = again.filter(|_| !recheck) else { return Ok(again) };
+                // What made it urgent has had its answer; the later looks have a row of their own.
+                enforcer.later(chat, &Task::Judge { user: *user, bulk: false, recheck: true }, after).await?;
             }
             Task::Seek { channel, name, date_s, after } => {
                 // The private chat with a person has the person's id.

@@ -311,6 +311,8 @@ impl Task {
     /// Two tasks of one chat with the same key are one: asking twice is no use. Short, because the database has an index on it.
     pub(crate) fn key(&self) -> String {
         match self {
+            // By itself, so that it takes nothing away from what has happened meanwhile.
+            Self::Judge { user, recheck: true, .. } => format!("judge:again:{user}"),
             Self::Judge { user, .. } => format!("judge:{user}"),
             // Each page has its own, so that somebody who leaves again is sought from the beginning.
             Self::Seek { channel, after, .. } => format!("seek:{channel}:{}", after.map_or(0, |group| group.0)),
@@ -363,7 +365,7 @@ impl Task {
     /// One of many: it waits for whatever else there is in its lane.
     pub(crate) fn is_bulk(&self) -> bool {
         match self {
-            Self::Judge { bulk, .. } => *bulk,
+            Self::Judge { bulk, recheck, .. } => *bulk || *recheck,
             Self::Breaker { .. } | Self::Notice { .. } | Self::Tell { .. } => true,
             Self::Warn
             | Self::Show { .. }
@@ -406,6 +408,11 @@ mod tests {
                 Task::Judge { user: UserId(7), bulk: true, recheck: false },
                 r#"{"task":"judge","user":7,"bulk":true,"recheck":false}"#,
                 "judge:7",
+            ),
+            (
+                Task::Judge { user: UserId(7), bulk: false, recheck: true },
+                r#"{"task":"judge","user":7,"bulk":false,"recheck":true}"#,
+                "judge:again:7",
             ),
             (
                 Task::Seek { channel: ChannelId(-5), name: "Ann".to_owned(), date_s: 9, after: Some(ChatId(-9)) },

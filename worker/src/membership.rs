@@ -31,7 +31,7 @@ const CLOCKS_APART_MS: i64 = 5_000;
 /// Entries that were made together must not expire together.
 const JITTER: f64 = 0.15;
 
-/// Who asks Telegram has so long before another worker asks the same.
+/// As long as somebody asks Telegram no other worker asks the same; so long after it is gone.
 const CLAIM: Duration = Duration::from_secs(1);
 
 /// Who waits for another worker's answer does so for no longer than this: that question waits for its turn at most as long.
@@ -63,8 +63,9 @@ pub(crate) enum Freshness {
 #[derive(Clone)]
 pub(crate) struct Membership {
     verdicts: Cache<Question, Verdict>,
-    /// Answers that are at most 5 s old, and the questions in flight: whoever asks meanwhile waits for the same answer.
-    recent: Memory<Question, Fact>,
+    /// Answers that are at most 5 s old, and the questions in flight: whoever asks meanwhile waits for the same answer. Those for which somebody
+    /// waits by themselves: they must not wait for the turn of the others.
+    recent: [Memory<Question, Fact>; 2],
     breakers: Breakers,
     telegram: Telegram,
     news: News,
@@ -190,7 +191,7 @@ impl Membership {
         let fresh = Duration::from_millis(FRESH_MS.unsigned_abs());
         Self {
             verdicts: Cache::new(VERDICTS_BYTES, redis, metrics.clone()),
-            recent: Memory::builder().time_to_live(fresh).max_capacity(RECENT).build(),
+            recent: [(); 2].map(|()| Memory::builder().time_to_live(fresh).max_capacity(RECENT).build()),
             breakers,
             telegram,
             news,
@@ -233,7 +234,7 @@ impl Membership {
         let question = Question { user, channel };
         if let Some(verdict) = Verdict::new(answer, date_s * 1000 + PUSH_AHEAD_MS, until_s) {
             self.verdicts.put(&question, &verdict).await;
-            self.recent.invalidate(&question).await;
+            self.forget_recent(&question).await;
             self.news.tell(Item::Verdict { user, channel, verdict: verdict.encode() });
         }
     }
@@ -243,7 +244,7 @@ impl Membership {
         let question = Question { user, channel };
         if let Some(verdict) = Verdict::decode(verdict) {
             self.verdicts.remember(&question, &verdict).await;
-            self.recent.invalidate(&question).await;
+            self.forget_recent(&question).await;
         }
     }
 
@@ -278,7 +279,7 @@ impl Membership {
     async fn ask_alone(&self, question: Question, priority: Priority) -> Fact {
         let fact = self.ask(question, priority).await;
         if matches!(fact.answer, Answer::Yes | Answer::No { .. }) {
-            self.recent.insert(question, fact).await;
+            self.recent[flight(priority)].insert(question, fact).await;
         }
         fact
     }
@@ -287,7 +288,7 @@ impl Membership {
         match self.join(question, freshness, priority).await {
             // Kept for 5 s after it came, but what counts is when it was asked.
             Ok(fact) if shared::clock::now_ms() - fact.as_of_ms > FRESH_MS => {
-                self.recent.invalidate(&question).await;
+                self.forget_recent(&question).await;
                 self.join(question, freshness, priority).await.unwrap_or_else(|unknown| *unknown)
             }
             Ok(fact) => fact,
@@ -299,42 +300,60 @@ impl Membership {
     /// those who wait for it, and not kept.
     async fn join(&self, question: Question, freshness: Freshness, priority: Priority) -> Result<Fact, Arc<Fact>> {
         let asking = async {
+            let ask = self.ask(question, priority);
             let fact = match self.asked_elsewhere(question, freshness, priority).await {
-                Some(fact) => fact,
-                None => self.verdicts.as_claimed(&question, CLAIM, self.ask(question, priority)).await,
+                Elsewhere::Found(fact) => fact,
+                Elsewhere::Nobody => self.verdicts.as_claimed(&question, CLAIM, ask).await,
+                Elsewhere::TooLong => ask.await,
             };
             match fact.answer {
                 Answer::Yes | Answer::No { .. } => Ok(fact),
                 Answer::Unknown | Answer::NotYet(_) | Answer::Broken => Err(fact),
             }
         };
-        self.recent.try_get_with(question, asking).await
+        let own = flight(priority);
+        if let Some(fact) = self.recent[1 - own].get(&question).await {
+            return Ok(fact);
+        }
+        // In a box: moka keeps several of its size.
+        self.recent[own].try_get_with(question, Box::pin(asking)).await
     }
 
-    /// What another worker finds out just now, or has just found out. None: nobody is at it, and it is our turn; or it takes too long.
-    async fn asked_elsewhere(&self, question: Question, freshness: Freshness, priority: Priority) -> Option<Fact> {
+    async fn forget_recent(&self, question: &Question) {
+        for recent in &self.recent {
+            recent.invalidate(question).await;
+        }
+    }
+
+    /// What another worker finds out just now, or has just found out.
+    async fn asked_elsewhere(&self, question: Question, freshness: Freshness, priority: Priority) -> Elsewhere {
         let [mut pause, longest] = LOOK_EVERY;
         let patience = if priority == Priority::P0 { SHORT_WAIT } else { LONGEST_WAIT };
         let look = async {
             let mut is_ours = self.verdicts.claim(&question, CLAIM).await;
             if is_ours && freshness == Freshness::Fresh {
-                return None;
+                return Elsewhere::Nobody;
             }
             if !is_ours {
                 self.metrics.claims_lost.inc();
             }
             loop {
                 let known = self.verdicts.newest(&question).await;
-                let known = known.filter(|known| shared::clock::now_ms() - known.as_of_ms <= FRESH_MS);
-                if is_ours || known.is_some() {
-                    return known.map(|known| known.fact(question.channel));
+                match known.filter(|known| shared::clock::now_ms() - known.as_of_ms <= FRESH_MS) {
+                    Some(known) if is_ours => {
+                        self.verdicts.unclaim(&question).await;
+                        return Elsewhere::Found(known.fact(question.channel));
+                    }
+                    Some(known) => return Elsewhere::Found(known.fact(question.channel)),
+                    None if is_ours => return Elsewhere::Nobody,
+                    None => {}
                 }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(longest);
                 is_ours = self.verdicts.claim(&question, CLAIM).await;
             }
         };
-        tokio::time::timeout(patience, look).await.ok().flatten()
+        tokio::time::timeout(patience, look).await.unwrap_or(Elsewhere::TooLong)
     }
 
     async fn ask(&self, question: Question, priority: Priority) -> Fact {
@@ -365,6 +384,20 @@ impl Membership {
         }
         Fact { channel, answer, as_of_ms }
     }
+}
+
+/// Which questions in flight it joins.
+fn flight(priority: Priority) -> usize {
+    usize::from(priority == Priority::P0)
+}
+
+/// What another worker is doing about a question.
+enum Elsewhere {
+    Found(Fact),
+    /// Nothing: it is our turn to ask.
+    Nobody,
+    /// It asks for longer than anybody here waits.
+    TooLong,
 }
 
 /// telegram.md 6: the verdict from the channel's status.

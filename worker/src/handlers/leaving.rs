@@ -63,7 +63,7 @@ pub(crate) async fn seek(trial: &Trial<'_>, enforcer: &Enforcer, sought: &Sought
             Ok(false) => {}
             // The others are asked about when it is their turn, and not all of them once more.
             Err(HandlerError::Telegram(Error::FloodWait { retry_after, asked: false })) if asked != after => {
-                wait = Some(retry_after);
+                wait = Some(retry_after.max(PAGE_EVERY));
                 break;
             }
             Err(err) => return Err(err),

@@ -103,10 +103,19 @@ impl Review<'_> {
         fence.check()?;
         Ok(match policy::judge(rules.settings.require, &facts) {
             Standing::Met => Some(false),
-            Standing::Unknown => None,
+            // It is asked when it is its turn, and not only at the next look.
+            Standing::Unknown => match policy::not_yet(&facts) {
+                Some(wait) => return Err(HandlerError::has_to_wait(wait)),
+                None => None,
+            },
             Standing::Missing(_) => match self.groups.admins(group).await {
                 Ok(admins) => Some(!admins.contains(&user)),
-                Err(_) => None,
+                Err(err) => match *err {
+                    Error::FloodWait { retry_after, asked: false } => {
+                        return Err(HandlerError::has_to_wait(retry_after));
+                    }
+                    _ => None,
+                },
             },
         })
     }
