@@ -183,23 +183,27 @@ fn is_late(evidence: &Evidence<'_>, effect: &Effect) -> bool {
 fn warnings(evidence: &Evidence<'_>, judgement: &mut Judgement) {
     let mut told: BTreeMap<(ChatId, UserId), Vec<&Effect>> = BTreeMap::new();
     let mut named: HashMap<(ChatId, MessageId), BTreeSet<UserId>> = HashMap::new();
-    // How many were told without being named.
-    let mut others: HashMap<ChatId, usize> = HashMap::new();
+    // How many each message has told at most without naming them.
+    let mut unnamed: HashMap<(ChatId, MessageId), usize> = HashMap::new();
     for effect in evidence.effects {
-        let (chat, message, users) = match &effect.what {
-            What::Tell { chat, message, users, others: more, .. } => {
-                *others.entry(*chat).or_default() += more;
-                (*chat, *message, users)
+        let (chat, message, users, others) = match &effect.what {
+            What::Tell { chat, message, users, others, .. } | What::Rename { chat, message, users, others } => {
+                (*chat, *message, users, *others)
             }
-            What::Rename { chat, message, users } => (*chat, *message, users),
             What::Delete { .. } | What::Mute { .. } | What::Release { .. } | What::Answer { .. } => continue,
         };
+        let most = unnamed.entry((chat, message)).or_default();
+        *most = others.max(*most);
         let before = named.entry((chat, message)).or_default();
         for user in users {
             if before.insert(*user) {
                 told.entry((chat, *user)).or_default().push(effect);
             }
         }
+    }
+    let mut others: HashMap<ChatId, usize> = HashMap::new();
+    for ((chat, _), most) in unnamed {
+        *others.entry(chat).or_default() += most;
     }
     for (chat, user) in &evidence.record.offenders {
         match told.get(&(*chat, *user)).map_or(&[][..], Vec::as_slice) {

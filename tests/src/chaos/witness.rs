@@ -51,6 +51,7 @@ pub enum What {
         chat: ChatId,
         message: MessageId,
         users: Vec<UserId>,
+        others: usize,
     },
     Answer {
         query: String,
@@ -163,7 +164,10 @@ fn what(call: &Call) -> Option<What> {
             let users = named(call);
             (!users.is_empty()).then(|| What::Tell { chat, message, users, others: others(call), button: button(call) })
         }
-        "editMessageText" => Some(What::Rename { chat, message: MessageId(number("message_id")?), users: named(call) }),
+        "editMessageText" => {
+            let message = MessageId(number("message_id")?);
+            Some(What::Rename { chat, message, users: named(call), others: others(call) })
+        }
         _ => None,
     }
 }

@@ -79,6 +79,13 @@ fn taken(update: i64, what: About) -> Taken {
 
 type Change = fn(&mut Story);
 
+/// Someone else, muted as well.
+fn with_another(story: &mut Story) {
+    story.record.offenders.insert((CHAT, UserId(8)));
+    let mute = Effect { what: What::Mute { chat: CHAT, user: UserId(8), until: 50 }, ..story.effects[3].clone() };
+    story.effects.insert(4, mute);
+}
+
 #[test]
 fn stories_are_judged() {
     let killed: Change = |story| {
@@ -91,14 +98,7 @@ fn stories_are_judged() {
         story.tell(11);
         story.effects.last_mut().expect("it was just told").worker = Some(1);
     };
-    let with_another: Change = |story| {
-        story.record.offenders.insert((CHAT, UserId(8)));
-        story.effects.insert(
-            4,
-            Effect { what: What::Mute { chat: CHAT, user: UserId(8), until: 50 }, ..story.effects[3].clone() },
-        );
-    };
-    let cases: [(&str, Change, [usize; 7]); 21] = [
+    let cases: [(&str, Change, [usize; 7]); 23] = [
         ("nothing went wrong", |_| {}, [0; 7]),
         ("a message stands", |story| story.standing.extend([(CHAT, MessageId(2))]), [1, 0, 0, 0, 0, 0, 0]),
         ("an update was never taken", |story| drop(story.taken.remove(0)), [1, 0, 0, 0, 0, 0, 0]),
@@ -138,6 +138,24 @@ fn stories_are_judged() {
                 story.effects.insert(4, Effect { what: mute, ..story.effects[3].clone() });
             },
             [0; 7],
+        ),
+        (
+            "a message for Otto comes to name him \"and 1 other\"",
+            |story| {
+                with_another(story);
+                let message = MessageId(10);
+                story.then(What::Rename { chat: CHAT, message, users: vec![OTTO], others: 1 });
+                story.then(What::Rename { chat: CHAT, message, users: vec![OTTO], others: 0 });
+            },
+            [0; 7],
+        ),
+        (
+            "it still names him alone",
+            |story| {
+                with_another(story);
+                story.then(What::Rename { chat: CHAT, message: MessageId(10), users: vec![OTTO], others: 0 });
+            },
+            [1, 0, 0, 0, 0, 0, 0],
         ),
         ("told twice", |story| story.tell(11), [0, 1, 0, 0, 0, 0, 0]),
         ("told twice at a kill", killed, [0, 0, 0, 0, 1, 0, 0]),
