@@ -131,7 +131,10 @@ impl Child {
         .map_err(|error| anyhow::anyhow!("{error}; {}", self.tail()))?;
         match ended {
             None => Ok(()),
-            Some(code) => anyhow::bail!("{name} ended with exit code {code} before it was ready; {}", self.tail()),
+            Some(code) => {
+                self.lines.last().await;
+                anyhow::bail!("{name} ended with exit code {code} before it was ready; {}", self.tail())
+            }
         }
     }
 
@@ -147,8 +150,7 @@ impl Child {
             Err(error) => Err(error.to_string()),
         })
         .await?;
-        // Its last words may still be on their way. A child of its own that holds the pipe open is not waited for.
-        let _ = wait_for("the last lines", Duration::from_secs(1), async || lines.ended()).await;
+        self.lines.last().await;
         Ok(code)
     }
 
@@ -188,11 +190,13 @@ impl Lines {
         });
     }
 
-    fn ended(&self) -> Result<(), String> {
-        match self.open.load(Ordering::Acquire) {
+    /// Waits for what may still be on its way once the child has ended. A child of its own that holds the pipe open is not waited for.
+    async fn last(&self) {
+        let ended = async || match self.open.load(Ordering::Acquire) {
             0 => Ok(()),
             open => Err(format!("{open} pipes open")),
-        }
+        };
+        let _ = wait_for("the last lines", Duration::from_secs(1), ended).await;
     }
 
     fn all(&self) -> MutexGuard<'_, Vec<String>> {

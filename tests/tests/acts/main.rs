@@ -24,13 +24,14 @@ async fn play(form: Form, seeds: impl Iterator<Item = u64>) -> anyhow::Result<()
         ensure!(outcome.mutes > 0 && outcome.deletes > 0, "nothing happened: {outcome:?}");
         let told: Vec<String> =
             outcome.violations.iter().map(|found| format!("seed {}: {}", found.seed, found.what)).collect();
+        // What is wrong stands at both ends: a log that is cut short keeps one of them.
+        let told = told.join("\n");
         ensure!(
             told.is_empty(),
-            "the last lines of gmbot:\n{}\n\nthe first one's story:\n{}\n\n{form:?}, seeds from {}:\n{}",
+            "{form:?}, seeds from {}:\n{told}\n\nthe last lines of gmbot:\n{}\n\nthe first one's story:\n{}\n\n{told}",
+            batch[0],
             outcome.lines.join("\n"),
             outcome.violations.first().map(|found| found.story.join("\n")).unwrap_or_default(),
-            batch[0],
-            told.join("\n"),
         );
     }
     Ok(())
