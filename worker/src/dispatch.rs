@@ -20,7 +20,7 @@ pub(crate) use self::told::Told;
 use crate::{
     breakers::Breakers,
     enforce::{Enforcer, Reply},
-    event::{ChatKind, Event, Moved, Reader, Task},
+    event::{ChatKind, Event, Moved, Reader, Task, Unreadable},
     fence::Fence,
     groups::Groups,
     handlers::{
@@ -72,34 +72,24 @@ const UNREACHABLE_WAIT: Duration = Duration::from_secs(3);
 
 impl Handle for Dispatch {
     async fn handle(&self, fence: &Fence, jobs: &[&Job]) -> Vec<Disposition> {
-        let events: Vec<Result<Event, _>> = jobs.iter().map(|job| self.reader.read(&job.envelope)).collect();
-        let mut dispositions = Vec::with_capacity(jobs.len());
-        while dispositions.len() < jobs.len() {
-            let at = dispositions.len();
-            let mut messages: Vec<Posted<'_>> = events[at..]
-                .iter()
-                .zip(&jobs[at..])
-                .map_while(|(event, job)| match event {
-                    Ok(Event::Message(message)) => Some(Posted { message, update: update_key(&job.envelope) }),
-                    _ => None,
-                })
-                .collect();
-            if messages.is_empty() {
-                dispositions.push(match &events[at] {
-                    Err(unreadable) => Disposition::Reject(unreadable.to_string()),
-                    Ok(event) => self.single(fence, jobs[at], event).await,
-                });
-            } else {
+        let events = self.first_alike(jobs);
+        let messages: Vec<Posted<'_>> = events
+            .iter()
+            .zip(jobs)
+            .filter_map(|(event, job)| match event {
+                Ok(Event::Message(message)) => Some(Posted { message, update: update_key(&job.envelope) }),
+                _ => None,
+            })
+            .collect();
+        match events.first() {
+            Some(Ok(Event::Message(_))) => {
                 let count = self.judged_together(&messages).await;
-                messages.truncate(count);
-                self.messages(fence, &jobs[at..at + count], &messages, &mut dispositions).await;
+                self.messages(fence, &jobs[..count], &messages[..count]).await
             }
-            if dispositions.last().is_some_and(is_unfinished) {
-                // Nothing later may overtake it: without an answer it waits too.
-                break;
-            }
+            Some(Ok(event)) => vec![self.single(fence, jobs[0], event).await],
+            Some(Err(unreadable)) => vec![Disposition::Reject(unreadable.to_string())],
+            None => Vec::new(),
         }
-        dispositions
     }
 
     /// Tasks, and presses that ask, need no order: they are asked late or twice without harm. What an admin's press sets holds until somebody
@@ -127,6 +117,22 @@ impl Handle for Dispatch {
 }
 
 impl Dispatch {
+    /// What the first jobs are: as many as are messages, or the one that is none.
+    fn first_alike(&self, jobs: &[&Job]) -> Vec<Result<Event, Unreadable>> {
+        let mut alike = Vec::new();
+        for job in jobs {
+            let event = self.reader.read(&job.envelope);
+            let is_message = matches!(event, Ok(Event::Message(_)));
+            if is_message || alike.is_empty() {
+                alike.push(event);
+            }
+            if !is_message {
+                break;
+            }
+        }
+        alike
+    }
+
     async fn single(&self, fence: &Fence, job: &Job, event: &Event) -> Disposition {
         let (name, outcome) = match event {
             Event::Message(_) => ("message", Ok(())),
@@ -199,30 +205,22 @@ impl Dispatch {
     }
 
     /// Answers for all of them, or up to the first command that does not finish: what was said before it is not said again.
-    async fn messages(
-        &self,
-        fence: &Fence,
-        jobs: &[&Job],
-        messages: &[Posted<'_>],
-        dispositions: &mut Vec<Disposition>,
-    ) {
+    async fn messages(&self, fence: &Fence, jobs: &[&Job], messages: &[Posted<'_>]) -> Vec<Disposition> {
         let Self { groups, membership, store, telegram, .. } = self;
         let court = Court { groups, membership, store, telegram };
         if let Err(err) = self.leave_if_not_served(fence, messages).await {
-            let disposition = self.settled("bot_rights", Err(err));
-            return dispositions.extend(std::iter::repeat_n(disposition, messages.len()));
+            return vec![self.settled("bot_rights", Err(err)); messages.len()];
         }
         let fates = match message::on_messages(&court, &self.enforcer, fence, messages).await {
             Ok(fates) => fates,
-            Err(err) => {
-                // What was done of a batch is found again in the ledger, so the whole of it may be repeated.
-                let disposition = self.settled("message", Err(err));
-                return dispositions.extend(std::iter::repeat_n(disposition, messages.len()));
-            }
+            // What was done of a batch is found again in the ledger, so the whole of it may be repeated.
+            Err(err) => return vec![self.settled("message", Err(err)); messages.len()],
         };
+        let mut dispositions = Vec::with_capacity(messages.len());
         for ((posted, fate), job) in messages.iter().zip(fates).zip(jobs) {
             if let Fate::Held(wait) = fate {
-                return dispositions.push(Disposition::Wait(Some(wait)));
+                dispositions.push(Disposition::Wait(Some(wait)));
+                break;
             }
             self.metrics.verified(fate.label(), &job.envelope);
             let outcome = match Asked::of(posted.message) {
@@ -234,9 +232,10 @@ impl Dispatch {
             let unfinished = is_unfinished(&disposition);
             dispositions.push(disposition);
             if unfinished {
-                return;
+                break;
             }
         }
+        dispositions
     }
 
     /// A group that is not in `ALLOWED_GROUPS`: the bot was added while it was, or nobody told that it was added.

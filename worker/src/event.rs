@@ -10,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use shared::ids::{ChannelId, ChatId, MessageId, UserId};
 
-pub(crate) use read::Reader;
+pub(crate) use read::{Reader, Unreadable};
 
 /// One update or task, sorted by who handles it.
 #[derive(Clone, Debug, PartialEq)]

@@ -40,7 +40,8 @@ pub(crate) struct LaneKey {
 
 /// What does the work. It sees envelopes and fences, never the queue.
 pub(crate) trait Handle: Send + Sync + 'static {
-    /// Works on jobs of one chat, oldest first, and says of each what becomes of it. One answer for each; a missing one means that the job waits.
+    /// Works on jobs of one chat, oldest first, and says of each what becomes of it: of the first ones that may be done together, at least of one.
+    /// These are settled before the others are handed over: what is done again after a crash would meet what those have changed.
     fn handle(&self, fence: &Fence, jobs: &[&Job]) -> impl Future<Output = Vec<Disposition>> + Send;
 
     /// Names those with which an update keeps its order while it waits: all that have the same. None: it needs no order.

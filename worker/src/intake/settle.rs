@@ -93,7 +93,7 @@ impl<Q: Deliver, H: Handle> Settler<Q, H> {
         batch.iter().take_while(|work| work.fence.epoch == first.fence.epoch && !is_alone(work)).count()
     }
 
-    /// One for each of the batch, which is not empty.
+    /// For the first of the batch, which is not empty: at least one.
     async fn dispositions(&self, batch: &mut [Work<Q::Receipt>]) -> Vec<Disposition> {
         if batch[0].fence.check().is_err() {
             return vec![Disposition::Abandon; batch.len()];
@@ -128,10 +128,8 @@ impl<Q: Deliver, H: Handle> Settler<Q, H> {
         // Boxed: the futures of all handlers nest too deeply for the compiler otherwise.
         let handling = self.handler.handle(&first.fence, &jobs).boxed().instrument(first.job.span.clone());
         match AssertUnwindSafe(handling).catch_unwind().await {
-            Ok(mut dispositions) => {
-                dispositions.resize(jobs.len(), Disposition::Wait(None));
-                dispositions
-            }
+            Ok(silent) if silent.is_empty() => vec![Disposition::Wait(None)],
+            Ok(dispositions) => dispositions,
             // The panic hook has written where and why. One of several may be innocent: from now on each is tried alone.
             Err(_) => vec![Disposition::Fail("its handler panicked".to_owned()); jobs.len()],
         }
@@ -261,6 +259,7 @@ impl<Q: Deliver, H: Handle> Run<LaneKey, Work<Q::Receipt>> for Settler<Q, H> {
                 return Duration::ZERO;
             }
             let dispositions = self.dispositions(batch).await;
+            let later = batch.split_off(dispositions.len().min(batch.len()));
             let mut wait = Duration::ZERO;
             let mut left = Vec::new();
             for (mut work, disposition) in batch.drain(..).zip(dispositions) {
@@ -272,6 +271,7 @@ impl<Q: Deliver, H: Handle> Run<LaneKey, Work<Q::Receipt>> for Settler<Q, H> {
             }
             let holds = !left.is_empty();
             *batch = left;
+            batch.extend(later);
             batch.extend(rest);
             if holds {
                 return wait;
