@@ -239,7 +239,13 @@ impl House {
             Parts::StandAlone { database, .. } => sqlx::query_as(DUE).bind(now_ms).fetch_all(database).await?,
             Parts::Split(parts) => sqlx::query_as(DUE).bind(now_ms).fetch_all(&mut parts.database).await?,
         };
-        Ok(format!("{} updates and tasks, of them due and not in the queue: {due:?}", self.waiting().await?))
+        let waiting = self.waiting().await?;
+        let (calls, pending) = (self.sim().calls_in_hand(), self.sim().pending_updates());
+        let is_busy = self.processes().iter().any(|process| process.is_busy());
+        Ok(format!(
+            "{waiting} updates and tasks, of them due and not in the queue: {due:?}; calls in hand: {calls}, updates at Telegram: {pending}, \
+             busy: {is_busy}"
+        ))
     }
 
     /// What could not be handled: there must be nothing.
